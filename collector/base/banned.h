@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* banned - calls that have a safer form; using one is a compile error. Force-included by the
+ * Makefile after the system headers that declare them have been read. */
+#ifndef BULKHEAD_BASE_BANNED_H
+#define BULKHEAD_BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets
+#pragma GCC poison atoi atol atof strtol strtoul strtoll strtoull
+#pragma GCC poison localtime gmtime system popen
+
+#endif
