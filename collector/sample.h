@@ -35,7 +35,7 @@ enum sample_have {
 	SAMPLE_OOM = 1 << 15,
 	SAMPLE_IO = 1 << 16,
 	SAMPLE_PIDS = 1 << 17,	  /* threads, threads_max */
-	SAMPLE_PROCESSES = 1 << 18, /* processes, fds, sockets */
+	SAMPLE_PROCESSES = 1 << 18, /* processes */
 	SAMPLE_PSI_CPU = 1 << 19,
 	SAMPLE_PSI_MEMORY = 1 << 20,
 	SAMPLE_PSI_IO = 1 << 21,
@@ -44,6 +44,7 @@ enum sample_have {
 	SAMPLE_HUGETLB = 1 << 24,
 	SAMPLE_DISK = 1 << 25,	 /* writable layer, log */
 	SAMPLE_ULIMITS = 1 << 26,
+	SAMPLE_FDS = 1 << 27, /* fds, sockets */
 };
 
 enum tcp_state { /* order of the kernel's numbers 1 to 11 (include/net/tcp_states.h) */

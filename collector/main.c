@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* bulkheadd: watches and judges. Wires modules together and holds no logic. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "collector/agent.h"
+#include "collector/base/log.h"
+#include "collector/options.h"
+
+int main(int argc, char **argv)
+{
+	static struct options options;
+	static struct config config;
+	struct err e = { "" };
+	int r = options_parse(&options, argc, argv);
+
+	if (r != 0)
+		return r == 1 ? 0 : r;
+	if (agent_load_config(&config, &options.agent, &e) < 0) {
+		fprintf(stderr, "bulkheadd: %s\n", e.text);
+		return 2;
+	}
+	if (options.check_config) {
+		printf("configuration is good\n");
+		return 0;
+	}
+	log_setup("bulkheadd", config.log_level, config.log_format);
+	AUTO(agent_free) struct agent *agent = NULL;
+
+	r = agent_new(&agent, &config, &options.agent, &e);
+	if (r == 0)
+		r = agent_run(agent, &e);
+	if (r < 0)
+		log_error("cannot run", "error", e.text, NULL);
+	return r < 0 ? 1 : 0;
+}
