@@ -49,7 +49,9 @@ int cgroup_layout_read(struct cgroup_layout *out, const char *mountinfo, const c
 void cgroup_layout_release(struct cgroup_layout *l);
 
 /* Path of process `pid` in the hierarchy of controller `c` (or of the v2 tree with
- * CONTROLLER_COUNT), from <proc>/PID/cgroup. Length or -errno. */
+ * CONTROLLER_COUNT), from <proc>/PID/cgroup. Length or -errno: -ENOENT when the process or the
+ * hierarchy is not there, -EXDEV when the path ("/../x") lies outside of our cgroup namespace,
+ * -ENAMETOOLONG. The path of a process in a removed cgroup ends in " (deleted)". */
 ssize_t cgroup_path_of(const struct cgroup_layout *l, const char *proc, pid_t pid,
 		       enum cgroup_controller c, char *out, size_t cap);
 

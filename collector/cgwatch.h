@@ -12,6 +12,7 @@
 #define BULKHEAD_CGWATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "collector/base/auto.h"
@@ -43,6 +44,10 @@ DEFINE_AUTO(cgwatch, cgwatch_free)
 
 /* Asks for a full read of the tree at the next turn. */
 void cgwatch_rescan(struct cgwatch *w);
+
+/* A smaller limit than CGWATCH_MAX_CGROUPS; what is tracked already stays. Cgroups that were
+ * refused are looked for again when an eighth of the limit is free. */
+void cgwatch_limit(struct cgwatch *w, size_t max_cgroups);
 
 struct cgwatch_stats {
 	uint64_t cgroups;	  /* tracked now */

@@ -9,7 +9,8 @@
  *   podman      libpod-<64hex>.scope[/container], libpod_parent/libpod-<64hex>
  *   LXC         lxc.payload.<name>, lxc/<name>        (lxc.monitor.<name> is not a container)
  *   nspawn      machine.slice/systemd-nspawn@<name>.service, machine-<name>.scope
- *   systemd     <name>.service (only when asked for)
+ *   systemd     <name>.service (only when asked for, not inside containers; the id is the whole
+ *               unit name)
  * A 64-hex last component without prefix is docker's unless pods are above it; runc and ctr paths
  * follow no pattern and are recognised by metadata_find_by_path(). */
 #ifndef BULKHEAD_IDENTITY_H
@@ -41,7 +42,7 @@ enum cgroup_kind {
 };
 
 struct identity {
-	enum cgroup_kind kind; /* CGROUP_OTHER, CGROUP_CONTAINER or CGROUP_SERVICE */
+	enum cgroup_kind kind; /* CGROUP_ROOT, _CONTAINER, _SERVICE, else CGROUP_OTHER */
 	enum runtime runtime;  /* RUNTIME_NONE when the path alone does not tell */
 	char id[CONTAINER_ID_BYTES];
 	char name_space[64];	     /* containerd namespace when known ("k8s.io", "moby"), else "" */
@@ -52,7 +53,7 @@ const char *runtime_name(enum runtime r); /* "docker", "containerd", "cri-o", "p
 
 /* Looks at the last component of `path` ("/a/b/c", "/" is the root) and, for pods, at those above.
  * Always fills *out; kind is CGROUP_OTHER when nothing is recognised. services: report
- * *.service cgroups too. */
+ * *.service cgroups too. An id holds no '/', no control byte and is valid UTF-8. */
 void identity_from_path(const char *path, bool services, struct identity *out);
 
 #endif

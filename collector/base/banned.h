@@ -9,6 +9,27 @@
 #include <string.h>
 #include <time.h>
 
+/* some are macros with some compilers and libraries */
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
+#undef strtok
+#undef gets
+#undef atoi
+#undef atol
+#undef atof
+#undef strtol
+#undef strtoul
+#undef strtoll
+#undef strtoull
+#undef localtime
+#undef gmtime
+#undef system
+#undef popen
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets
 #pragma GCC poison atoi atol atof strtol strtoul strtoll strtoull
 #pragma GCC poison localtime gmtime system popen
