@@ -56,7 +56,8 @@ void agent_state(struct agent *a, struct agent_state *out)
 	};
 }
 
-/* --- configuration -------------------------------------------------------------------------------- */
+/* --- configuration
+ * -------------------------------------------------------------------------------- */
 
 int agent_load_config(struct config *c, const struct agent_options *o, struct err *e)
 {
@@ -103,8 +104,7 @@ static void take_config(struct agent *a, const struct config *next)
 	log_setup("bulkheadd", a->config.log_level, a->config.log_format);
 	if (interval)
 		loop_set_timer(a->tick_timer, interval_ns(a), interval_ns(a));
-	sampler_configure(a->sampler, a->config.refresh_ms / a->config.sample_interval_ms,
-			  a->config.per_cpu, a->config.hugetlb);
+	sampler_set_refresh(a->sampler, a->config.refresh_ms / a->config.sample_interval_ms);
 	size_t n = container_table_live(a->table, &list);
 
 	for (size_t i = 0; i < n; i++)
@@ -151,7 +151,8 @@ static void on_signal(void *ctx, uint32_t signo)
 	loop_stop(a->loop);
 }
 
-/* --- the sampling round ------------------------------------------------------------------------------ */
+/* --- the sampling round
+ * ------------------------------------------------------------------------------ */
 
 /* CPU in cores over the time since the counter was last compared, at least half an interval. */
 static void update_rate(struct container *c)
@@ -213,7 +214,8 @@ static void on_tick(void *ctx, uint32_t events)
 	}
 }
 
-/* --- bulkhead serve -------------------------------------------------------------------------------------- */
+/* --- bulkhead serve
+ * -------------------------------------------------------------------------------------- */
 
 static void print_login(struct agent *a)
 {
@@ -347,7 +349,9 @@ static int start_serve(struct agent *a, const struct agent_options *o, struct er
 	return r < 0 ? r : supervise_start(a->supervise, e);
 }
 
-/* --- assembly ------------------------------------------------------------------------------------------------ */
+/* --- assembly
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int open_dir(const char *path, mode_t mode, int *fd, struct err *e)
 {
@@ -416,8 +420,10 @@ static int start_reading(struct agent *a, struct err *e)
 	machine_read_static(&a->machine, &roots, &ignored);
 	machine_read_live(&a->live, &roots, &ignored);
 	if (kmsg_new(&a->kmsg, a->loop, "/dev/kmsg", agent_oom, a, &ignored) < 0) {
-		agent_degraded(a, "the kernel log cannot be read: an out-of-memory kill that ends its "
-				  "container may be missed", true);
+		agent_degraded(a,
+			       "the kernel log cannot be read: an out-of-memory kill that ends its "
+			       "container may be missed",
+			       true);
 		log_warning("kernel log cannot be read", "error", ignored.text, NULL);
 	}
 	r = worker_new(&a->worker, a->loop, "worker", e);

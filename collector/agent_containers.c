@@ -128,7 +128,8 @@ static int add_entry(struct agent *a, enum cgroup_kind kind, const struct identi
 
 	if (r < 0) {
 		if (r != -EEXIST)
-			log_warning("container is not shown", "cgroup", path, "error", e.text, NULL);
+			log_warning("container is not shown", "cgroup", path, "error", e.text,
+				    NULL);
 		return r;
 	}
 	c->inode = inode;
@@ -141,8 +142,9 @@ static int add_entry(struct agent *a, enum cgroup_kind kind, const struct identi
 		container_table_end(a->table, c, unix_ns(), mono_ns());
 		return -ENOMEM;
 	}
-	*m = (struct member){ .agent = a, .c = container_ref(c), .pidfd = -1,
-			      .next_metadata_ns = NEVER };
+	*m = (struct member){
+		.agent = a, .c = container_ref(c), .pidfd = -1, .next_metadata_ns = NEVER
+	};
 	c->user = m;
 	c->cpu_cores = -1;
 	if (out)
@@ -251,8 +253,8 @@ static void add_probe(struct agent *a, const char *path, uint64_t inode)
 		a->probes_refused++;
 		return;
 	}
-	a->probes[a->probes_n++] = (struct probe){ .path = copy, .inode = inode,
-						   .next_ns = mono_ns() };
+	a->probes[a->probes_n++] =
+		(struct probe){ .path = copy, .inode = inode, .next_ns = mono_ns() };
 	sweep_soon(a);
 }
 
@@ -280,7 +282,8 @@ static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 	}
 	identity_from_path(ev->path, a->config.services, &id);
 	if (id.kind == CGROUP_ROOT && !a->root)
-		add_entry(a, CGROUP_ROOT, &id, ev->path, ev->inode, &a->root);
+		add_entry(a, CGROUP_ROOT, &(struct identity){ .kind = CGROUP_ROOT }, ev->path,
+			  ev->inode, &a->root);
 	else if (id.kind == CGROUP_CONTAINER || id.kind == CGROUP_SERVICE)
 		add_container(a, &id, ev->path, ev->inode);
 	else if (id.kind == CGROUP_OTHER && !inside_container(a, ev->path))
@@ -310,7 +313,8 @@ static void sweep_run(struct worker_job *job)
 		it->stamp = metadata_stamp(&s->roots, &it->id);
 		if (it->stamp && it->stamp == it->old_stamp)
 			continue;
-		it->failed = metadata_load(&it->meta, &s->roots, &it->id, it->path, it->pid, &e) < 0;
+		it->failed = metadata_load(&it->meta, &s->roots, &it->id, it->path, it->pid, &e) <
+			     0;
 	}
 }
 
@@ -531,7 +535,8 @@ static void collect_probes(struct agent *a, struct sweep *s, uint64_t now, uint6
 			continue;
 		}
 		p->sweeping = true;
-		s->items[s->n++] = (struct sweep_item){ .path = path, .inode = p->inode,
+		s->items[s->n++] = (struct sweep_item){ .path = path,
+							.inode = p->inode,
 							.pid = first_pid_at(a, path) };
 	}
 }

@@ -239,8 +239,8 @@ void agent_feed_config(struct agent *a)
 		if (cert < 0 || key < 0) {
 			snprintf(a->serve_problem, sizeof(a->serve_problem),
 				 "cannot open the TLS certificate or key");
-			log_error("cannot open the TLS files", "certificate", c->tls_certificate, "key",
-				  c->tls_key, NULL);
+			log_error("cannot open the TLS files", "certificate", c->tls_certificate,
+				  "key", c->tls_key, NULL);
 			return;
 		}
 	}

@@ -19,12 +19,12 @@
 #include "collector/supervise.h"
 #include "collector/token.h"
 
-#define AGENT_MAX_CLIENTS   32	  /* connections at bulkhead.sock */
-#define AGENT_MAX_RENDERS   64	  /* requests for /metrics that wait */
-#define AGENT_MAX_PROBES    4096  /* cgroups of unknown form that are looked up */
-#define AGENT_SWEEP	    64	  /* containers in one metadata job */
-#define AGENT_MAX_DEGRADED  8
-#define AGENT_SLICE_NS	    (5 * NS_PER_MS) /* longest stretch of rendering */
+#define AGENT_MAX_CLIENTS  32	/* connections at bulkhead.sock */
+#define AGENT_MAX_RENDERS  64	/* requests for /metrics that wait */
+#define AGENT_MAX_PROBES   4096 /* cgroups of unknown form that are looked up */
+#define AGENT_SWEEP	   64	/* containers in one metadata job */
+#define AGENT_MAX_DEGRADED 8
+#define AGENT_SLICE_NS	   (5 * NS_PER_MS) /* longest stretch of rendering */
 
 /* The agent's bookkeeping of one container (container->user). */
 struct member {
@@ -36,10 +36,10 @@ struct member {
 	int pidfd;
 	struct loop_source *pidfd_source;
 	uint64_t disk_due_ns, disk_cpu_ns; /* next walk; CPU usage at the last one */
-	uint64_t oom_counter, oom_kmsg; /* kills by the cgroup's counter and by the kernel log */
-	bool fed;		   /* serve knows its slot */
-	bool slow_read;		   /* limits were read once */
-	bool changed;		   /* a figure moved since it was fed */
+	uint64_t oom_counter, oom_kmsg;	   /* kills by the cgroup's counter and by the kernel log */
+	bool fed;			   /* serve knows its slot */
+	bool slow_read;			   /* limits were read once */
+	bool changed;			   /* a figure moved since it was fed */
 	uint64_t rate_cpu_ns, rate_mono_ns; /* what cpu_cores was computed from */
 };
 
@@ -58,7 +58,7 @@ struct sweep_item {
 	pid_t pid;
 	struct identity id;
 	uint64_t old_stamp;
-	uint64_t stamp;		/* results, written by the worker */
+	uint64_t stamp; /* results, written by the worker */
 	struct metadata *meta;
 	bool found, failed;
 };

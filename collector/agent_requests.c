@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What `bulkhead serve` and the command line ask for. /metrics is rendered in slices, one request at
- * a time; JSON is small enough to be made at once. */
+/* What `bulkhead serve` and the command line ask for. /metrics is rendered in slices, one request
+ * at a time; JSON is small enough to be made at once. */
 #include "collector/agent_internal.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 static void respond_error(struct peer *p, uint32_t request_id, uint16_t status, const char *text)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { .fd = -1 };
 
 	buf_init(&b, 4096);
 	api_error(&b, status, text);
@@ -97,7 +97,8 @@ void agent_forget_peer(struct agent *a, const struct peer *p)
 			a->renders[i].peer = NULL;
 }
 
-/* --- requests ----------------------------------------------------------------------------------- */
+/* --- requests -----------------------------------------------------------------------------------
+ */
 
 /* Only root's own socket needs no token; what is open to all is listed here. */
 static bool allowed(const struct agent *a, const struct peer *p, const struct wire_request *q)
@@ -114,7 +115,7 @@ static void answer_token(struct agent *a, struct peer *p, uint32_t request_id,
 			 const struct wire_request *q)
 {
 	char token[TOKEN_TEXT_BYTES];
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { .fd = -1 };
 	struct err e = { "" };
 	uint32_t for_s;
 
@@ -128,7 +129,8 @@ static void answer_token(struct agent *a, struct peer *p, uint32_t request_id,
 	}
 	log_info("viewer token created", "for_s", LOG_U64(for_s), NULL);
 	buf_init(&b, 4096);
-	buf_printf(&b, "{\"token\":\"%s\",\"role\":\"viewer\",\"login\":\"%s://%s/login?token=%s\"}",
+	buf_printf(&b,
+		   "{\"token\":\"%s\",\"role\":\"viewer\",\"login\":\"%s://%s/login?token=%s\"}",
 		   token, a->config.tls_certificate[0] ? "https" : "http", a->config.listen, token);
 	peer_respond(p, request_id, 200, WIRE_CONTENT_JSON, &b);
 }
@@ -137,7 +139,7 @@ static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 		       const struct wire_request *q)
 {
 	struct agent_state state;
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { .fd = -1 };
 
 	if (span_eq(q->path, "/metrics")) {
 		queue_render(a, p, request_id, q->flags & WIRE_FLAG_OPENMETRICS);
@@ -177,7 +179,7 @@ void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
 		answer_get(a, p, f->request_id, &q);
 		break;
 	case WIRE_OP_AUTHORIZE: {
-		AUTO_BUF struct buf b;
+		AUTO_BUF struct buf b = { .fd = -1 };
 
 		buf_init(&b, 16);
 		buf_add_str(&b, "{}");
@@ -190,7 +192,8 @@ void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
 	}
 }
 
-/* --- bulkhead.sock -------------------------------------------------------------------------------- */
+/* --- bulkhead.sock
+ * -------------------------------------------------------------------------------- */
 
 static void on_client_frame(void *ctx, struct peer *p, const struct wire_frame *f)
 {

@@ -229,7 +229,8 @@ static void disk_go_on(struct agent *a)
 	d->running = worker_submit(a->worker, &d->job, false) == 0;
 }
 
-/* --- descriptors, sockets, limits, TCP states -------------------------------------------------- */
+/* --- descriptors, sockets, limits, TCP states --------------------------------------------------
+ */
 
 struct process_item {
 	struct container *c; /* a reference */
@@ -251,7 +252,7 @@ struct process_walk {
 static void count_descriptors(const struct agent *a, struct process_item *it)
 {
 	char file[PATH_MAX];
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { .fd = -1 };
 	struct span rest, line;
 	unsigned left = PROCESS_PIDS;
 	uint64_t pid;
@@ -278,7 +279,8 @@ static void process_run(struct worker_job *job)
 		count_descriptors(p->agent, it);
 		it->limits = procstat_nofile(p->agent->proc, it->pid, &it->nofile) == 0;
 		if (p->tcp)
-			it->tcp_read = procstat_tcp(p->agent->proc, it->pid, it->tcp, it->tcp6) == 0;
+			it->tcp_read = procstat_tcp(p->agent->proc, it->pid, it->tcp, it->tcp6) ==
+				       0;
 	}
 }
 
@@ -311,7 +313,8 @@ static void process_done(struct worker_job *job)
 	p->running = false;
 }
 
-/* --- the rounds' share -------------------------------------------------------------------------- */
+/* --- the rounds' share --------------------------------------------------------------------------
+ */
 
 static bool due(const struct agent *a, const struct container *c, uint32_t interval_ms)
 {
@@ -337,8 +340,8 @@ static void collect_process(struct agent *a, struct container *c)
 	if (p->running || p->n == PROCESS_BATCH || !c->pid || c->kind == CGROUP_PARENT ||
 	    !(path = strdup(c->cgroup_path)))
 		return;
-	p->items[p->n++] = (struct process_item){ .c = container_ref(c), .cgroup_path = path,
-						  .pid = c->pid };
+	p->items[p->n++] =
+		(struct process_item){ .c = container_ref(c), .cgroup_path = path, .pid = c->pid };
 }
 
 static void slow_one(struct agent *a, struct container *c, bool first)
@@ -386,8 +389,8 @@ void agent_slow_tick(struct agent *a)
 	}
 	if (a->process_walk->n > 0 && !a->process_walk->running) {
 		a->process_walk->tcp = a->config.tcp;
-		a->process_walk->running =
-			worker_submit(a->worker, &a->process_walk->job, false) == 0;
+		a->process_walk->running = worker_submit(a->worker, &a->process_walk->job, false) ==
+					   0;
 		if (!a->process_walk->running)
 			process_done(&a->process_walk->job);
 	}
@@ -404,7 +407,8 @@ void agent_slow_tick(struct agent *a)
 		own_figures(a);
 }
 
-/* --- file systems: statfs may hang on a dead mount, so the worker does it ------------------------ */
+/* --- file systems: statfs may hang on a dead mount, so the worker does it ------------------------
+ */
 
 struct filesystems_job {
 	struct worker_job job;
@@ -458,8 +462,8 @@ int agent_slow_start(struct agent *a, struct err *e)
 	a->process_walk = calloc(1, sizeof(*a->process_walk));
 	if (!f || !a->disk_walk || !a->process_walk)
 		return err_errno(e, "agent");
-	*a->disk_walk = (struct disk_walk){ .job = { .run = disk_run, .done = disk_done },
-					    .agent = a };
+	*a->disk_walk =
+		(struct disk_walk){ .job = { .run = disk_run, .done = disk_done }, .agent = a };
 	a->process_walk->job = (struct worker_job){ .run = process_run, .done = process_done };
 	a->process_walk->agent = a;
 	f->job = (struct worker_job){ .run = filesystems_run, .done = filesystems_done };

@@ -320,7 +320,7 @@ static void close_found(struct search *s)
 int cgroup_layout_read(struct cgroup_layout *out, const char *mountinfo, const char *prefix,
 		       struct err *e)
 {
-	AUTO_BUF struct buf text;
+	AUTO_BUF struct buf text = { .fd = -1 };
 	char root[PATH_MAX];
 
 	buf_init(&text, MAX_MOUNTINFO);
@@ -382,7 +382,7 @@ static bool line_is_for(struct span line, bool v2, const char *name, struct span
 ssize_t cgroup_path_of(const struct cgroup_layout *l, const char *proc, pid_t pid,
 		       enum cgroup_controller c, char *out, size_t cap)
 {
-	AUTO_BUF struct buf text;
+	AUTO_BUF struct buf text = { .fd = -1 };
 	char file[PATH_MAX];
 	bool v2 = c >= CONTROLLER_COUNT || l->on_v2[c];
 

@@ -27,10 +27,11 @@ enum cgroup_mode { CGROUP_V1, CGROUP_V2, CGROUP_HYBRID /* controllers on v1, a v
 struct cgroup_layout {
 	enum cgroup_mode mode;
 	int fds[CONTROLLER_COUNT]; /* O_PATH of each controller's root; -1 where absent. On v2 all
-				    * available controllers are the same directory, each its own fd */
+				    * available controllers are the same directory, each its own fd
+				    */
 	bool on_v2[CONTROLLER_COUNT];
-	int unified_fd; /* root of the v2 tree (PSI is there), or -1 */
-	int watch_fd;	/* root of the hierarchy that is watched */
+	int unified_fd;				/* root of the v2 tree (PSI is there), or -1 */
+	int watch_fd;				/* root of the hierarchy that is watched */
 	char paths[CONTROLLER_COUNT][PATH_MAX]; /* mount points, "" where absent */
 	char unified_path[PATH_MAX];
 	char watch_path[PATH_MAX];

@@ -2,8 +2,10 @@
 /* diskusage - bytes and inodes below a directory, in bounded steps on the worker's thread.
  *
  * Allocated bytes (512 * st_blocks), hard links once, one file system, symlinks not followed, by
- * openat from descriptors so that a path swapped under the walk cannot lead it out. A walk keeps its
- * place between steps, so that a step costs at most its time budget whatever the tree is. */
+ * openat from descriptors so that a path swapped under the walk cannot lead it out. A walk keeps
+ * its place between steps, so that a step costs at most its time budget whatever the tree is. It
+ * holds at most 34 descriptors: below 32 levels parents are closed, and found again through ".." of
+ * their child, which is believed only when it is the same directory still. */
 #ifndef BULKHEAD_DISKUSAGE_H
 #define BULKHEAD_DISKUSAGE_H
 

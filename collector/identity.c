@@ -24,12 +24,12 @@ struct form {
 };
 
 static const struct form forms[] = {
-	{"docker-",	     RUNTIME_DOCKER,     "",	 false},
-	{ "cri-containerd-", RUNTIME_CONTAINERD, "k8s.io", false},
-	{ "nerdctl-",	      RUNTIME_CONTAINERD, "",	      false},
-	{ "crio-",	   RUNTIME_CRIO,	 "",	     true },
-	{ "libpod-",	     RUNTIME_PODMAN,     "",	 true },
-	{ "libpod-payload-", RUNTIME_PODMAN,     "",	 true },
+	{ "docker-", RUNTIME_DOCKER, "", false },
+	{ "cri-containerd-", RUNTIME_CONTAINERD, "k8s.io", false },
+	{ "nerdctl-", RUNTIME_CONTAINERD, "", false },
+	{ "crio-", RUNTIME_CRIO, "", true },
+	{ "libpod-", RUNTIME_PODMAN, "", true },
+	{ "libpod-payload-", RUNTIME_PODMAN, "", true },
 };
 
 const char *runtime_name(enum runtime r)

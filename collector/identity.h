@@ -34,9 +34,9 @@ enum runtime {
 };
 
 enum cgroup_kind {
-	CGROUP_OTHER,	  /* nothing that is shown */
-	CGROUP_ROOT,	  /* id="/" */
-	CGROUP_PARENT,	  /* has containers below: slices, pods, /docker */
+	CGROUP_OTHER,  /* nothing that is shown */
+	CGROUP_ROOT,   /* id="/" */
+	CGROUP_PARENT, /* has containers below: slices, pods, /docker */
 	CGROUP_CONTAINER,
 	CGROUP_SERVICE,
 };
@@ -45,7 +45,7 @@ struct identity {
 	enum cgroup_kind kind; /* CGROUP_ROOT, _CONTAINER, _SERVICE, else CGROUP_OTHER */
 	enum runtime runtime;  /* RUNTIME_NONE when the path alone does not tell */
 	char id[CONTAINER_ID_BYTES];
-	char name_space[64];	     /* containerd namespace when known ("k8s.io", "moby"), else "" */
+	char name_space[64]; /* containerd namespace when known ("k8s.io", "moby"), else "" */
 	char pod_uid[POD_UID_BYTES]; /* with dashes; "" outside pods */
 };
 

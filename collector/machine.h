@@ -20,7 +20,7 @@ struct machine {
 };
 
 struct machine_filesystem {
-	char device[64];     /* "/dev/vda"; "overlay" and pseudo file systems are left out */
+	char device[64];       /* "/dev/vda"; "overlay" and pseudo file systems are left out */
 	char mount_point[256]; /* one a device: the shortest */
 	uint32_t major, minor;
 	uint64_t limit_bytes, usage_bytes, available_bytes, inodes, inodes_free;
@@ -36,7 +36,8 @@ struct machine_live {
 	uint32_t filesystems_n, filesystems_refused;
 };
 
-/* Host-wide /proc/diskstats of one device, for id="/" only; times in ms as the kernel gives them. */
+/* Host-wide /proc/diskstats of one device, for id="/" only; times in ms as the kernel gives them.
+ */
 struct machine_disk {
 	char device[40]; /* "/dev/vda" */
 	uint64_t reads, reads_merged, sectors_read, read_ms;

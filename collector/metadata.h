@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* metadata - what the runtimes leave on disk about a container; never a runtime's socket.
  *
- * Every function is thread-safe and blocks on small file reads only; they run on the worker.
+ * Every function blocks on small file reads only; they run on the worker. They share nothing but
+ * the cache that the caller may give in metadata_roots.
  * Whatever is read was written by, or on behalf of, people who run containers: every file has a
  * size limit, every list a named capacity, and nothing is trusted to be text. */
 #ifndef BULKHEAD_METADATA_H
@@ -20,12 +21,16 @@
 #define METADATA_MAX_MOUNTS	  256
 #define METADATA_MAX_CAPABILITIES 64
 #define METADATA_MAX_NAMESPACES	  8
-#define METADATA_MAX_STRING	  4096	       /* longer strings are cut */
+#define METADATA_MAX_STRING	  4096	     /* longer strings are cut */
 #define METADATA_MAX_FILE	  (4u << 20) /* bytes of one JSON file */
 
 enum container_state { STATE_UNKNOWN, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_EXITED };
-enum container_health { HEALTH_NONE = -1, HEALTH_STARTING = 0, HEALTH_HEALTHY = 1,
-			HEALTH_UNHEALTHY = 2 };
+enum container_health {
+	HEALTH_NONE = -1,
+	HEALTH_STARTING = 0,
+	HEALTH_HEALTHY = 1,
+	HEALTH_UNHEALTHY = 2
+};
 
 struct metadata_label {
 	char *name, *value;
@@ -85,13 +90,24 @@ struct metadata {
 
 /* Where things are: "" or an absolute prefix put before every host path (a container with the
  * host's / mounted read-only at /rootfs gives "/rootfs"). */
+struct metadata_cache; /* opaque */
 struct metadata_roots {
 	const char *rootfs;
 	const char *proc; /* "/proc", or the host's one */
+	/* Remembers where runtimes with a data root of their own keep their files, so that their
+	 * containers are still found after their last process has gone. May be NULL. Not locked:
+	 * used by one thread at a time (the worker). */
+	struct metadata_cache *cache;
 };
 
+struct metadata_cache *metadata_cache_new(void);    /* NULL when out of memory */
+void metadata_cache_free(struct metadata_cache *c); /* NULL is fine */
+DEFINE_AUTO(metadata_cache, metadata_cache_free)
+
 /* Reads what can be found of *id. `pid`: a process in it, or 0; `cgroup_path` as in the watched
- * hierarchy. 0 and *out owned by the caller; -ENOENT (text in *e) when nothing is there yet. */
+ * hierarchy. 0 and *out owned by the caller; -ENOENT (text in *e) when nothing is there yet,
+ * -EBADMSG when all that is there is unreadable. The runtime of *out is the one whose files were
+ * found: it may be another than that of *id, which was read from a path. */
 int metadata_load(struct metadata **out, const struct metadata_roots *roots,
 		  const struct identity *id, const char *cgroup_path, pid_t pid, struct err *e);
 

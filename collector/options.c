@@ -24,22 +24,31 @@ static const char help[] =
 	"\n"
 	"Signals: SIGHUP reads the configuration again, SIGTERM and SIGINT stop.\n";
 
-enum { OPT_LISTEN = 256, OPT_STATE_DIR, OPT_RUN_DIR, OPT_ROOTFS, OPT_LOG_LEVEL, OPT_SET,
-       OPT_CHECK_CONFIG, OPT_LOGIN_LINK, OPT_VERSION };
+enum {
+	OPT_LISTEN = 256,
+	OPT_STATE_DIR,
+	OPT_RUN_DIR,
+	OPT_ROOTFS,
+	OPT_LOG_LEVEL,
+	OPT_SET,
+	OPT_CHECK_CONFIG,
+	OPT_LOGIN_LINK,
+	OPT_VERSION
+};
 
 static const struct option longs[] = {
-	{ "config",	    required_argument, NULL, 'c'		 },
-	{ "listen",	    required_argument, NULL, OPT_LISTEN	 },
-	{ "state-dir",	    required_argument, NULL, OPT_STATE_DIR	 },
-	{ "run-dir",	    required_argument, NULL, OPT_RUN_DIR	 },
-	{ "rootfs",	    required_argument, NULL, OPT_ROOTFS	 },
-	{ "log-level",	    required_argument, NULL, OPT_LOG_LEVEL	 },
-	{ "set",	    required_argument, NULL, OPT_SET	 },
-	{ "check-config",     no_argument,	       NULL, OPT_CHECK_CONFIG },
-	{ "print-login-link", no_argument,	       NULL, OPT_LOGIN_LINK   },
-	{ "version",	    no_argument,	 NULL, OPT_VERSION	 },
-	{ "help",	      no_argument,       NULL, 'h'		 },
-	{ NULL,		0,		 NULL, 0		 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "rootfs", required_argument, NULL, OPT_ROOTFS },
+	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+	{ "set", required_argument, NULL, OPT_SET },
+	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+	{ "print-login-link", no_argument, NULL, OPT_LOGIN_LINK },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* Flags that are short forms of a key. */
@@ -47,7 +56,7 @@ static const struct {
 	int option;
 	const char *key;
 } keys[] = {
-	{ OPT_LISTEN, "listen" },   { OPT_STATE_DIR, "state_dir" }, { OPT_RUN_DIR, "run_dir" },
+	{ OPT_LISTEN, "listen" }, { OPT_STATE_DIR, "state_dir" }, { OPT_RUN_DIR, "run_dir" },
 	{ OPT_ROOTFS, "rootfs" }, { OPT_LOG_LEVEL, "log.level" }, { OPT_SET, NULL },
 };
 
@@ -56,8 +65,8 @@ static bool add_setting(struct options *o, const char *key, const char *value)
 	char *text = o->settings[o->settings_n];
 
 	if (o->settings_n == OPTIONS_MAX_SETTINGS ||
-	    snprintf(text, sizeof(o->settings[0]), "%s%s%s", key ? key : "", key ? "=" : "", value) >=
-		    (int)sizeof(o->settings[0])) {
+	    snprintf(text, sizeof(o->settings[0]), "%s%s%s", key ? key : "", key ? "=" : "",
+		     value) >= (int)sizeof(o->settings[0])) {
 		fprintf(stderr, "bulkheadd: too many or too long settings\n");
 		return false;
 	}

@@ -150,8 +150,7 @@ uint64_t peer_queued(const struct peer *p)
 static int enqueue(struct peer *p, enum wire_type type, uint32_t request_id, struct span payload,
 		   int fd)
 {
-	struct queued *q =
-		p->queued < PEER_MAX_QUEUED ? malloc(sizeof(*q) + payload.n) : NULL;
+	struct queued *q = p->queued < PEER_MAX_QUEUED ? malloc(sizeof(*q) + payload.n) : NULL;
 
 	if (!q) {
 		if (fd >= 0)
@@ -176,7 +175,8 @@ int peer_send(struct peer *p, enum wire_type type, uint32_t request_id, struct s
 		r = wire_send(p->fd, type, request_id, payload, &fd, fd >= 0 ? 1 : 0);
 	if (r == -EAGAIN)
 		return enqueue(p, type, request_id, payload, fd);
-	/* A broken socket is told by epoll, so that the owner is never called from inside a send. */
+	/* A broken socket is told by epoll, so that the owner is never called from inside a send.
+	 */
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -209,14 +209,15 @@ void peer_respond(struct peer *p, uint32_t request_id, uint16_t status, enum wir
 	if (body->failed) {
 		m.status = 500;
 		m.content = WIRE_CONTENT_JSON;
-		m.body = SPAN_LIT("{\"error\":{\"status\":500,\"message\":\"the answer does not fit "
-				  "in memory\"}}");
+		m.body =
+			SPAN_LIT("{\"error\":{\"status\":500,\"message\":\"the answer does not fit "
+				 "in memory\"}}");
 	} else if (body->len <= WIRE_INLINE_MAX) {
 		m.body = (struct span){ body->data, body->len };
 	} else {
 		m.body_fd_bytes = body->len;
-		if (body->fd < 0 && buf_init_shared(&shared, "bulkhead-answer", WIRE_BODY_MAX,
-						    NULL) == 0) {
+		if (body->fd < 0 &&
+		    buf_init_shared(&shared, "bulkhead-answer", WIRE_BODY_MAX, NULL) == 0) {
 			buf_add(&shared, body->data, body->len);
 			fd = shared.failed ? -1 : buf_seal(&shared, NULL);
 		} else if (body->fd >= 0) {

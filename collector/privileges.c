@@ -20,9 +20,10 @@ static const cap_value_t needed[] = {
 	CAP_DAC_READ_SEARCH, /* runtime state, /proc of other users' processes */
 	CAP_SYS_PTRACE,	     /* /proc/PID/{fd,ns,root} */
 	CAP_SYSLOG,	     /* /dev/kmsg */
-	CAP_SETUID, CAP_SETGID, /* serve's own user */
-	CAP_KILL,	     /* stop serve, which has another uid */
-	CAP_CHOWN,	     /* its state folder */
+	CAP_SETUID,
+	CAP_SETGID, /* serve's own user */
+	CAP_KILL,   /* stop serve, which has another uid */
+	CAP_CHOWN,  /* its state folder */
 };
 
 static bool is_needed(cap_value_t cap)
@@ -103,7 +104,8 @@ int privileges_serve_user(const char *user, const char *proc, uid_t previous, ui
 
 		if (!pw)
 			return err_set(e, ENOENT,
-				       "user '%s' does not exist (make it, or set user: auto)", user);
+				       "user '%s' does not exist (make it, or set user: auto)",
+				       user);
 		if (pw->pw_uid == 0)
 			return err_set(e, EINVAL, "user '%s' is root; serve must not be", user);
 		*uid = pw->pw_uid;
@@ -149,7 +151,8 @@ static int give_below(int dir_fd, uid_t uid, gid_t gid, unsigned depth, struct e
 			return err_errno(e, "cannot give '%s' to uid %u", name, (unsigned)uid);
 		if (!S_ISDIR(st.st_mode) || depth == 0)
 			continue;
-		AUTO_FD int sub = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		AUTO_FD int sub =
+			openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		int r = sub < 0 ? 0 : give_below(sub, uid, gid, depth - 1, e);
 
 		if (r < 0)

@@ -53,8 +53,8 @@ static void become_serve(const struct supervise *s, int socket_fd, pid_t parent)
 	struct rlimit no_core = { 0, 0 };
 	sigset_t none;
 
-	if (stream && snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", stream) <
-			      (int)sizeof(journal))
+	if (stream &&
+	    snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", stream) < (int)sizeof(journal))
 		envp[2] = journal;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -146,15 +146,17 @@ static void on_restart(void *ctx, uint32_t events)
 	}
 }
 
-int supervise_new(struct supervise **out, struct loop *loop, const struct supervise_settings *settings,
-		  const struct supervise_events *events, struct err *e)
+int supervise_new(struct supervise **out, struct loop *loop,
+		  const struct supervise_settings *settings, const struct supervise_events *events,
+		  struct err *e)
 {
 	AUTO(supervise_free) struct supervise *s = malloc(sizeof(*s));
 
 	if (!s)
 		return err_errno(e, "supervise");
-	*s = (struct supervise){ .loop = loop, .settings = *settings, .events = *events,
-				 .pid_fd = -1 };
+	*s = (struct supervise){
+		.loop = loop, .settings = *settings, .events = *events, .pid_fd = -1
+	};
 	s->program_fd = open(settings->program, O_PATH | O_CLOEXEC);
 	if (s->program_fd < 0)
 		return err_errno(e, "cannot open '%s'", settings->program);
@@ -188,8 +190,8 @@ int supervise_start(struct supervise *s, struct err *e)
 	s->pid = pid;
 	s->starts++;
 	s->pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (s->pid_fd < 0 || loop_add_fd(s->loop, s->pid_fd, EPOLLIN, on_child, s, &s->pid_source,
-					 e) < 0) {
+	if (s->pid_fd < 0 ||
+	    loop_add_fd(s->loop, s->pid_fd, EPOLLIN, on_child, s, &s->pid_source, e) < 0) {
 		int r = err_errno(e, "cannot watch bulkhead serve");
 
 		close(pair[0]);

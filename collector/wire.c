@@ -77,8 +77,7 @@ int wire_receive(int fd, void *buffer, struct wire_frame *out, struct err *e)
 	if (n == 0)
 		return 0;
 	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || n < WIRE_HEADER_BYTES ||
-	    get_le(p, 2) != WIRE_VERSION ||
-	    get_le(p + 8, 4) != (uint64_t)n - WIRE_HEADER_BYTES) {
+	    get_le(p, 2) != WIRE_VERSION || get_le(p + 8, 4) != (uint64_t)n - WIRE_HEADER_BYTES) {
 		wire_close_fds(&f);
 		return err_set(e, EPROTO, "malformed frame of %zd bytes", n);
 	}
@@ -89,8 +88,8 @@ int wire_receive(int fd, void *buffer, struct wire_frame *out, struct err *e)
 	return 1;
 }
 
-int wire_send(int fd, enum wire_type type, uint32_t request_id, struct span payload,
-	      const int *fds, size_t fds_n)
+int wire_send(int fd, enum wire_type type, uint32_t request_id, struct span payload, const int *fds,
+	      size_t fds_n)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];

@@ -19,14 +19,14 @@
 #include "collector/base/err.h"
 #include "collector/base/parse.h"
 
-#define WIRE_VERSION	      1
-#define WIRE_FRAME_MAX	      65536
-#define WIRE_HEADER_BYTES     16
-#define WIRE_BODY_MAX	      (64u << 20) /* bytes of one memfd */
-#define WIRE_MAX_FDS	      8
-#define WIRE_MAX_OUTSTANDING  64 /* requests of one peer that wait for their answer */
-#define WIRE_INLINE_MAX	      49152 /* longer bodies travel as a memfd */
-#define WIRE_MAX_HOSTS	      16
+#define WIRE_VERSION	     1
+#define WIRE_FRAME_MAX	     65536
+#define WIRE_HEADER_BYTES    16
+#define WIRE_BODY_MAX	     (64u << 20) /* bytes of one memfd */
+#define WIRE_MAX_FDS	     8
+#define WIRE_MAX_OUTSTANDING 64	   /* requests of one peer that wait for their answer */
+#define WIRE_INLINE_MAX	     49152 /* longer bodies travel as a memfd */
+#define WIRE_MAX_HOSTS	     16
 
 enum wire_type {
 	WIRE_CONFIG = 1,	/* d->s: settings of serve; first frame, and again at reload */
@@ -45,8 +45,8 @@ enum wire_type {
 
 struct wire_frame {
 	enum wire_type type;
-	uint32_t request_id; /* REQUEST and RESPONSE; else 0 */
-	struct span payload; /* points into the caller's buffer */
+	uint32_t request_id;   /* REQUEST and RESPONSE; else 0 */
+	struct span payload;   /* points into the caller's buffer */
 	int fds[WIRE_MAX_FDS]; /* received descriptors, the receiver's to close */
 	size_t fds_n;
 };
@@ -57,8 +57,8 @@ int wire_receive(int fd, void *buffer, struct wire_frame *out, struct err *e);
 
 /* Sends one frame: 0, -EAGAIN when the socket is full (nothing was sent), -EPIPE/-ECONNRESET when
  * the peer is gone, -EMSGSIZE, or -errno. fds stay the caller's. Never raises SIGPIPE. */
-int wire_send(int fd, enum wire_type type, uint32_t request_id, struct span payload,
-	      const int *fds, size_t fds_n);
+int wire_send(int fd, enum wire_type type, uint32_t request_id, struct span payload, const int *fds,
+	      size_t fds_n);
 
 void wire_close_fds(struct wire_frame *f);
 
@@ -72,7 +72,7 @@ void wire_put_u8(struct wire_writer *w, uint8_t v);
 void wire_put_u16(struct wire_writer *w, uint16_t v);
 void wire_put_u32(struct wire_writer *w, uint32_t v);
 void wire_put_u64(struct wire_writer *w, uint64_t v);
-void wire_put_str(struct wire_writer *w, struct span s); /* cut at 4096 bytes */
+void wire_put_str(struct wire_writer *w, struct span s);   /* cut at 4096 bytes */
 void wire_put_bytes(struct wire_writer *w, struct span s); /* u32 length */
 
 struct wire_reader {
@@ -108,12 +108,16 @@ struct wire_request {
 void wire_request_encode(struct wire_writer *w, const struct wire_request *m);
 int wire_request_decode(struct span payload, struct wire_request *out, struct err *e);
 
-enum wire_content { WIRE_CONTENT_JSON, WIRE_CONTENT_PROM, WIRE_CONTENT_OPENMETRICS,
-		    WIRE_CONTENT_TEXT };
+enum wire_content {
+	WIRE_CONTENT_JSON,
+	WIRE_CONTENT_PROM,
+	WIRE_CONTENT_OPENMETRICS,
+	WIRE_CONTENT_TEXT
+};
 struct wire_response {
 	uint16_t status; /* HTTP status code */
 	enum wire_content content;
-	struct span body;    /* inline; empty when body_fd_bytes is not 0 */
+	struct span body;	/* inline; empty when body_fd_bytes is not 0 */
 	uint64_t body_fd_bytes; /* length of the memfd that came as fds[0] */
 };
 void wire_response_encode(struct wire_writer *w, const struct wire_response *m);
@@ -122,7 +126,7 @@ int wire_response_decode(struct span payload, struct wire_response *out, struct 
 struct wire_container {
 	uint32_t slot;
 	uint64_t start_unix_ns;
-	struct span key;  /* unique and stable over agent restarts; safe as a file name */
+	struct span key; /* unique and stable over agent restarts; safe as a file name */
 	struct span id, name, image, image_id, runtime;
 };
 void wire_container_encode(struct wire_writer *w, const struct wire_container *m);
@@ -180,15 +184,15 @@ int wire_disk_decode(struct span payload, struct wire_disk *out, struct err *e);
 /* Settings of serve. Descriptors travel in this order, each only when its flag is set: TLS
  * certificate, TLS key. serve's working directory is its own state directory. */
 struct wire_config {
-	char listen[128];	  /* "127.0.0.1:9480", "[::1]:9480" */
-	char metrics_listen[128]; /* "" for none */
+	char listen[128];			 /* "127.0.0.1:9480", "[::1]:9480" */
+	char metrics_listen[128];		 /* "" for none */
 	char allowed_hosts[WIRE_MAX_HOSTS][128]; /* Host header values, without port */
 	uint32_t allowed_hosts_n;
 	bool tls; /* two descriptors follow: certificate and key, PEM */
 	uint32_t max_connections, max_connections_per_ip, idle_timeout_s;
 	uint32_t max_header_bytes; /* whole request head */
 	bool history;
-	uint64_t history_max_bytes; /* cap of all RRD files; 0: only the share below counts */
+	uint64_t history_max_bytes;   /* cap of all RRD files; 0: only the share below counts */
 	uint32_t history_max_percent; /* of the file system */
 	uint32_t history_flush_s, history_min_lifetime_s;
 	uint8_t log_level, log_format;
@@ -221,14 +225,14 @@ int wire_config_decode(struct span payload, struct wire_config *out, struct err 
 	  "Live containers that get the 5-minute tier only.")                                      \
 	X(SERVE_RESIDENT_BYTES, "bulkhead_serve_resident_memory_bytes", "gauge",                   \
 	  "Resident memory of bulkhead serve.")                                                    \
-	X(SERVE_CPU_US, "bulkhead_serve_cpu_microseconds_total", "counter",                        \
-	  "CPU time of bulkhead serve in microseconds.")
+	X(SERVE_CPU_US, "bulkhead_serve_cpu_seconds_total", "counter",                             \
+	  "CPU time of bulkhead serve.") /* microseconds on the wire, seconds at /metrics */
 
 enum wire_serve_stat {
 #define X(id, name, type, help) SERVE_STAT_##id,
 	WIRE_SERVE_STATS_LIST(X)
 #undef X
-	SERVE_STAT_COUNT
+		SERVE_STAT_COUNT
 };
 struct wire_serve_stats {
 	uint64_t v[SERVE_STAT_COUNT];

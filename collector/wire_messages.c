@@ -123,8 +123,9 @@ void wire_samples_begin(struct wire_writer *w, uint64_t unix_ns, uint32_t count)
 
 /* The u64 fields of a sample in wire order: one row serves both directions. */
 #define SAMPLE_FIELDS(X)                                                                           \
-	X(cpu_ns) X(memory_working_set) X(io_read_bytes) X(io_write_bytes) X(net_rx_bytes)         \
-	X(net_tx_bytes) X(pids) X(psi_cpu_us) X(psi_memory_us) X(psi_io_us)
+	X(cpu_ns)                                                                                  \
+	X(memory_working_set) X(io_read_bytes) X(io_write_bytes) X(net_rx_bytes) X(net_tx_bytes)   \
+		X(pids) X(psi_cpu_us) X(psi_memory_us) X(psi_io_us)
 
 void wire_sample_put(struct wire_writer *w, const struct wire_sample *s)
 {
@@ -157,8 +158,8 @@ int wire_samples_decode(struct wire_reader *r, uint64_t *unix_ns, uint32_t *coun
 }
 
 #define HOST_FIELDS(X)                                                                             \
-	X(cpu_ns) X(memory_used) X(memory_total) X(swap_used) X(psi_cpu_us) X(psi_memory_us)       \
-	X(psi_io_us)
+	X(cpu_ns)                                                                                  \
+	X(memory_used) X(memory_total) X(swap_used) X(psi_cpu_us) X(psi_memory_us) X(psi_io_us)
 
 void wire_host_sample_encode(struct wire_writer *w, const struct wire_host_sample *m)
 {

@@ -64,9 +64,9 @@ static inline void auto_closedir(DIR **d)
 		closedir(*d);
 }
 
-#define AUTO_FREE  AUTO(free)
-#define AUTO_FD    AUTO(close)
-#define AUTO_FILE  AUTO(fclose)
-#define AUTO_DIR   AUTO(closedir)
+#define AUTO_FREE AUTO(free)
+#define AUTO_FD	  AUTO(close)
+#define AUTO_FILE AUTO(fclose)
+#define AUTO_DIR  AUTO(closedir)
 
 #endif

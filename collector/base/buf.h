@@ -17,12 +17,12 @@
 #include "collector/base/parse.h"
 
 struct buf {
-	char *data;    /* owned; not NUL-terminated */
-	size_t len;    /* bytes written */
-	size_t cap;    /* bytes allocated */
-	size_t max;    /* never grows beyond */
-	int fd;	       /* memfd behind data, or -1 */
-	bool failed;   /* something was dropped */
+	char *data;  /* owned; not NUL-terminated */
+	size_t len;  /* bytes written */
+	size_t cap;  /* bytes allocated */
+	size_t max;  /* never grows beyond */
+	int fd;	     /* memfd behind data, or -1 */
+	bool failed; /* something was dropped */
 };
 
 void buf_init(struct buf *b, size_t max_bytes);

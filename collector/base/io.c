@@ -95,8 +95,8 @@ int io_write_atomic_at(int dir_fd, const char *name, const void *bytes, size_t n
 
 	if (snprintf(temp, sizeof(temp), ".%s.%d.new", name, (int)getpid()) >= (int)sizeof(temp))
 		return err_set(e, ENAMETOOLONG, "file name '%s' is too long", name);
-	AUTO_FD int fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-				mode);
+	AUTO_FD int fd =
+		openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 
 	if (fd < 0)
 		return err_errno(e, "cannot create '%s'", temp);

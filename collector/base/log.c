@@ -26,7 +26,8 @@ static const struct {
 	{ LOG_LEVEL_DEBUG, "debug" },
 };
 
-/* systemd sets JOURNAL_STREAM=DEVICE:INODE of the stderr it gave us; a redirected stderr differs. */
+/* systemd sets JOURNAL_STREAM=DEVICE:INODE of the stderr it gave us; a redirected stderr differs.
+ */
 static bool stderr_is_journal(void)
 {
 	struct span rest = span_str(getenv("JOURNAL_STREAM")), device, inode;
@@ -34,8 +35,8 @@ static bool stderr_is_journal(void)
 	struct stat st;
 
 	return span_next(&rest, ':', &device) && span_next(&rest, ':', &inode) &&
-	       parse_u64(device, &dev) && parse_u64(inode, &ino) && fstat(STDERR_FILENO, &st) == 0 &&
-	       st.st_dev == dev && st.st_ino == ino;
+	       parse_u64(device, &dev) && parse_u64(inode, &ino) &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 void log_setup(const char *program, enum log_level level, enum log_format format)
@@ -143,7 +144,7 @@ static void add_pair(struct buf *b, const char *key, const char *value, bool jso
 
 void log_write(enum log_level level, const char *msg, ...)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { .fd = -1 };
 	bool json = atomic_load(&current_format) == LOG_FORMAT_JSON;
 	const char *key;
 	va_list ap;

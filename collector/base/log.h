@@ -6,7 +6,8 @@
  * and time is left to the journal. A value is escaped where it is written.
  *
  *	log_info("container started", "container", name, "image", image, NULL);
- *	level=info time=2026-11-21T22:52:00.123Z msg="container started" container=web image=nginx */
+ *	level=info time=2026-11-21T22:52:00.123Z msg="container started" container=web image=nginx
+*/
 #ifndef BULKHEAD_BASE_LOG_H
 #define BULKHEAD_BASE_LOG_H
 

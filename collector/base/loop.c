@@ -29,7 +29,7 @@ struct loop {
 	int epoll_fd;
 	bool stop;
 	bool in_turn;
-	struct loop_source sources; /* list head */
+	struct loop_source sources;  /* list head */
 	struct loop_source *removed; /* freed at the end of the turn */
 	struct deferred deferred[LOOP_MAX_DEFERRED];
 	size_t deferred_n;

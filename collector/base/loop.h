@@ -52,9 +52,9 @@ int loop_run(struct loop *l, struct err *e); /* until loop_stop(); 0 or -errno *
 void loop_stop(struct loop *l);		     /* from a callback */
 
 struct loop_stats {
-	uint64_t turns;	       /* times epoll_wait returned */
-	uint64_t busy_ns;      /* time spent in callbacks */
-	uint64_t longest_ns;   /* longest turn since loop_stats(…, reset) */
+	uint64_t turns;	     /* times epoll_wait returned */
+	uint64_t busy_ns;    /* time spent in callbacks */
+	uint64_t longest_ns; /* longest turn since loop_stats(…, reset) */
 };
 struct loop_stats loop_stats(struct loop *l, bool reset_longest);
 

@@ -17,9 +17,10 @@
 struct worker;
 
 struct worker_job {
-	void (*run)(struct worker_job *job);  /* worker's thread */
-	void (*done)(struct worker_job *job); /* loop's thread; may free the job or submit it again */
-	struct worker_job *next;	      /* the worker's while queued */
+	void (*run)(struct worker_job *job); /* worker's thread */
+	void (*done)(
+		struct worker_job *job); /* loop's thread; may free the job or submit it again */
+	struct worker_job *next;	 /* the worker's while queued */
 };
 
 int worker_new(struct worker **out, struct loop *loop, const char *thread_name, struct err *e);
