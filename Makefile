@@ -68,7 +68,7 @@ SERVE_SRC := $(filter-out http/main.c,$(wildcard http/*.c)) $(BASE_SRC) $(WIRE_S
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 all: $(OUT)/bulkheadd $(OUT)/bulkhead
-.PHONY: all run test unit integration lint bench install uninstall clean deps test-deps \
+.PHONY: all tools run test unit integration lint bench install uninstall clean deps test-deps \
 	format fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -147,6 +147,12 @@ $(OUT)/tests/%: tests/%.c $(OUT)/flags
 	$(Q)$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -static -pthread -o $@ $<
 tools: $(TOOLS)
 
+# --- all tests: tests/run.sh installs, builds as the user who called sudo, runs, sums ---------
+test:
+	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' sh tests/run.sh
+integration:
+	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' T='$(T)' sh tests/run.sh integration
+
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(DAEMON_SRC) $(SERVE_SRC)
 	@mkdir -p $(@D)
@@ -156,6 +162,88 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(DAEMON_SRC) $(SERVE_SRC)
 fuzz: $(FUZZERS)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+# --- run, install, lint: what follows builds nothing of its own ------------------------------
+# Under sudo the build belongs to the user who called it, so that `make` works afterwards too.
+ifeq ($(shell id -u)$(if $(SUDO_UID),:sudo),0:sudo)
+AS_USER := setpriv --reuid=$(SUDO_UID) --regid=$(or $(SUDO_GID),$(SUDO_UID)) --init-groups -- \
+	env HOME="$(shell getent passwd $(SUDO_UID) | cut -d: -f6)"
+endif
+build-as-user:
+	@$(AS_USER) $(MAKE) --no-print-directory all
+.PHONY: build-as-user
+
+deps:
+	@deploy/install-deps.sh run
+test-deps:
+	@deploy/install-deps.sh test
+
+# State stays under build/run/; ARGS= adds flags.
+RUN_DIR := $(abspath $(BUILD))/run
+run:
+	@[ "$$(id -u)" -eq 0 ] || { echo "make run needs root: sudo make run" >&2; exit 1; }
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory build-as-user
+	@mkdir -p $(RUN_DIR)/state $(RUN_DIR)/run
+	@exec $(OUT)/bulkheadd --state-dir $(RUN_DIR)/state --run-dir $(RUN_DIR)/run \
+		--set user=auto --print-login-link $(ARGS)
+
+SBINDIR = $(PREFIX)/sbin
+BINDIR = $(PREFIX)/bin
+CONFDIR = $(SYSCONFDIR)/bulkhead
+install: build-as-user
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(CONFDIR)
+	install -m 755 $(OUT)/bulkheadd $(DESTDIR)$(SBINDIR)/bulkheadd
+	install -m 755 $(OUT)/bulkhead $(DESTDIR)$(BINDIR)/bulkhead
+	sed 's|/usr/local/sbin|$(SBINDIR)|g; s|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.service \
+		> $(DESTDIR)$(UNITDIR)/bulkhead.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/bulkhead.service
+	@f=$(DESTDIR)$(CONFDIR)/bulkhead.yaml; [ ! -e $$f ] || f=$$f.new; \
+		cmp -s deploy/bulkhead.yaml $${f%.new} || { echo "install $$f"; \
+		sed 's|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.yaml > $$f && chmod 644 $$f; }
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || getent passwd bulkhead >/dev/null || { \
+		echo "useradd bulkhead: the user of bulkhead serve"; useradd --system --user-group \
+		--no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin bulkhead; }
+	@[ -n "$(DESTDIR)" ] || ! [ -d /run/systemd/system ] || systemctl daemon-reload
+	@echo "start it with: systemctl enable --now bulkhead"
+
+uninstall:
+	@[ -n "$(DESTDIR)" ] || ! [ -d /run/systemd/system ] || \
+		systemctl disable --now bulkhead 2>/dev/null || true
+	rm -f $(DESTDIR)$(SBINDIR)/bulkheadd $(DESTDIR)$(BINDIR)/bulkhead \
+		$(DESTDIR)$(UNITDIR)/bulkhead.service
+	@[ -n "$(DESTDIR)" ] || ! [ -d /run/systemd/system ] || systemctl daemon-reload
+	@echo "left in place: $(DESTDIR)$(CONFDIR) (settings), $(DESTDIR)/var/lib/bulkhead (tokens," \
+		"history), the user bulkhead (userdel bulkhead removes it)"
+
+LINT_SRC := $(sort $(DAEMON_SRC) $(SERVE_SRC) $(wildcard collector/main.c http/main.c))
+FORMAT_SRC := $(shell find collector detector http tests -name '*.[ch]' | sort)
+# Leaks: the analysers do not know cleanup attributes and memory kept in structures; LeakSanitizer
+# does (make unit SAN=address). err.c defines what the assumption wraps; every other file sees it.
+LINT_EACH := $(filter-out collector/base/err.c,$(LINT_SRC))
+LINT_FLAGS := $(filter-out -D_FORTIFY_SOURCE=3,$(CPPFLAGS)) -include tests/lint/assume.h \
+	-std=gnu11 -pthread
+LINT_JOBS ?= 2
+format:
+	clang-format -i $(FORMAT_SRC)
+lint: lint-format lint-cppcheck lint-gcc lint-tidy # make -k lint shows all of them
+lint-format:
+	clang-format --dry-run -Werror $(FORMAT_SRC)
+lint-cppcheck:
+	cppcheck -q -j $(LINT_JOBS) --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppress=varFuncNullUB --suppress=memleak --suppress=uninitvar \
+		--error-exitcode=1 \
+		--include=tests/lint/cppcheck.h \
+		-I. -D_GNU_SOURCE -DBULKHEAD_VERSION='""' -DBULKHEAD_REVISION='""' $(LINT_SRC)
+lint-gcc: $(SERVE_GEN)
+	@echo 'gcc -fanalyzer on every file'
+	@printf '%s\n' $(LINT_EACH) | xargs -P $(LINT_JOBS) -I '{}' gcc $(LINT_FLAGS) -O2 -fPIE \
+		-fanalyzer -Wno-analyzer-malloc-leak -Werror -c '{}' -o /dev/null
+lint-tidy: $(SERVE_GEN)
+	@echo 'clang-tidy on every file'
+	@printf '%s\n' $(LINT_EACH) | xargs -P $(LINT_JOBS) -I '{}' sh -c \
+		'clang-tidy --quiet "$$0" -- "$$@" 2>/dev/null' '{}' $(LINT_FLAGS)
+.PHONY: lint-format lint-cppcheck lint-gcc lint-tidy
 
 clean:
 	rm -rf $(BUILD)

@@ -113,6 +113,7 @@ static void take_config(struct agent *a, const struct config *next)
 	for (size_t i = 0; i < n; i++)
 		container_labels_changed(list[i]);
 	agent_feed_config(a);
+	agent_feed_all(a); /* history may have been switched on */
 }
 
 static void reload(struct agent *a)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collector/pidexit.h"
 #include "collector/procstat.h"
@@ -119,6 +120,19 @@ void agent_learn_pid(struct agent *a, struct member *m)
 
 /* --- coming and going ----------------------------------------------------------------------- */
 
+/* The root began with the host. A parent's directory changes its times with every child, so they
+ * are taken once, when it is first seen. */
+static uint64_t directory_time(const struct agent *a, enum cgroup_kind kind, const char *path)
+{
+	struct stat st;
+
+	if (kind == CGROUP_ROOT || fstatat(a->layout.watch_fd, path + 1, &st, 0) < 0)
+		return a->unix_minus_boot_ns;
+	uint64_t t = (uint64_t)st.st_mtim.tv_sec * NS_PER_S + (uint64_t)st.st_mtim.tv_nsec;
+
+	return t > a->unix_minus_boot_ns ? t : a->unix_minus_boot_ns;
+}
+
 static int add_entry(struct agent *a, enum cgroup_kind kind, const struct identity *id,
 		     const char *path, uint64_t inode, struct container **out)
 {
@@ -147,6 +161,8 @@ static int add_entry(struct agent *a, enum cgroup_kind kind, const struct identi
 	};
 	c->user = m;
 	c->cpu_cores = -1;
+	if (kind == CGROUP_ROOT || kind == CGROUP_PARENT)
+		c->created_unix_ns = c->started_unix_ns = directory_time(a, kind, path);
 	if (out)
 		*out = c;
 	return 0;
@@ -645,6 +661,9 @@ int agent_containers_start(struct agent *a, struct err *e)
 	a->sweep = (struct sweep){ .job = { .run = sweep_run, .done = sweep_done }, .agent = a };
 	a->metadata_cache = metadata_cache_new();
 	a->host_netns = procstat_namespace(a->proc, 1, "net");
+	if (!a->host_netns) /* process 1 is out of reach: our own is the host's outside containers
+			     */
+		a->host_netns = procstat_namespace(a->proc, getpid(), "net");
 	a->unix_minus_boot_ns = procstat_boot_unix_ns();
 	int r = loop_add_timer(a->loop, 0, 0, on_metadata_timer, a, &a->metadata_timer, e);
 

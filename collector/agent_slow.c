@@ -457,6 +457,7 @@ int agent_slow_start(struct agent *a, struct err *e)
 {
 	struct filesystems_job *f = calloc(1, sizeof(*f));
 
+	own_figures(a);
 	a->filesystems_job = (struct worker_job *)f;
 	a->disk_walk = calloc(1, sizeof(*a->disk_walk));
 	a->process_walk = calloc(1, sizeof(*a->process_walk));

@@ -11,8 +11,8 @@
 #include "collector/state.h"
 
 /* Answers GET of `path` ("/api/v1/containers", "/api/v1/containers/{id}", "/api/v1/status") into b
- * (which the caller inited) and returns the HTTP status: 200, 400, 404, 405, 409, 500. Always leaves
- * a JSON document in b. */
+ * (which the caller inited) and returns the HTTP status: 200, 400, 404, 405, 409, 500. Always
+ * leaves a JSON document in b. */
 uint16_t api_get(const struct agent_state *s, struct span path, struct span query, struct buf *b);
 
 /* {"error":{"status":404,"message":"..."}} */

@@ -20,26 +20,27 @@
 #define CONTAINER_MAX_ENDED 1024 /* ended entries kept; the oldest make room and are counted */
 
 struct container {
-	uint32_t slot;	 /* small number, unique among live ones; reused */
-	uint32_t refs;	 /* table's own and readers' */
-	enum cgroup_kind kind; /* ROOT, PARENT, CONTAINER or SERVICE */
-	struct identity id;    /* empty id for ROOT and PARENT */
-	char key[CONTAINER_KEY_BYTES]; /* "docker-<id>", "containerd-k8s.io-<id>": unique, file-safe */
+	uint32_t slot;		       /* small number, unique among live ones; reused */
+	uint32_t refs;		       /* table's own and readers' */
+	enum cgroup_kind kind;	       /* ROOT, PARENT, CONTAINER or SERVICE */
+	struct identity id;	       /* empty id for ROOT and PARENT */
+	char key[CONTAINER_KEY_BYTES]; /* "docker-<id>", "containerd-k8s.io-<id>": unique, file-safe
+					*/
 	char *cgroup_path; /* below the watched hierarchy; "/" for the root. label `id` */
 	uint64_t inode;
-	struct container *parent; /* nearest shown ancestor; NULL for the root */
+	struct container *parent; /* nearest shown ancestor; NULL for the root and ended ones */
 	uint32_t children;	  /* shown descendants that name this as parent */
 
-	struct metadata *meta;	/* NULL until read; owned */
-	uint64_t meta_stamp;	/* of what meta was read from */
-	pid_t pid;		/* first process, 0 unknown */
-	uint64_t netns;		/* inode of its network namespace, 0 unknown */
-	bool owns_network;	/* first to show this namespace, and it is not the host's */
+	struct metadata *meta; /* NULL until read; owned */
+	uint64_t meta_stamp;   /* of what meta was read from */
+	pid_t pid;	       /* first process, 0 unknown */
+	uint64_t netns;	       /* inode of its network namespace, 0 unknown */
+	bool owns_network;     /* first to show this namespace, and it is not the host's */
 	uint64_t created_unix_ns, started_unix_ns; /* never change once set (no drift) */
 
 	struct sampler_cg *cg; /* NULL when ended */
 	struct sample sample;
-	uint64_t oom_events;	/* kills seen for it, by counter or kernel log */
+	uint64_t oom_events; /* kills seen for it, by counter or kernel log */
 	uint64_t cfs_seen_ns;
 	uint64_t last_seen_unix_ns;
 
@@ -50,8 +51,7 @@ struct container {
 	uint32_t restart_count;
 
 	bool superseded; /* ended, and a newer entry has its cgroup path: /metrics shows that one */
-	bool has_cpu_cores;
-	double cpu_cores; /* CPU seconds a second over the last two rounds; set by the agent */
+	double cpu_cores; /* CPU seconds a second over the last two rounds; below 0: not known */
 
 	/* Prometheus label text without braces (id="...",image="...",name="..." and allowed
 	 * container_label_*), made anew when metadata changes; NULL: not yet made. Owned. */
@@ -61,7 +61,7 @@ struct container {
 	size_t info_n;
 	uint32_t info_refused; /* labels that did not fit into it */
 	bool labels_of_pod;    /* labels of a pod's cgroup name its pod (kubelet mode) */
-	void *user; /* the agent's bookkeeping */
+	void *user;	       /* the agent's bookkeeping */
 	struct container *hash_next, *key_next; /* the table's */
 };
 
@@ -73,9 +73,8 @@ DEFINE_AUTO(container_table, container_table_free)
 
 /* Adds a live entry; -ENOSPC (counted) when full, -EEXIST when the path is there. The entry is the
  * table's; cgroup_path is copied. */
-int container_table_add(struct container_table *t, enum cgroup_kind kind,
-			const struct identity *id, const char *cgroup_path,
-			struct container **out, struct err *e);
+int container_table_add(struct container_table *t, enum cgroup_kind kind, const struct identity *id,
+			const char *cgroup_path, struct container **out, struct err *e);
 struct container *container_table_find_path(const struct container_table *t, const char *path);
 /* Marks it ended: it leaves the path index and the live list, joins the ended list, keeps its last
  * figures. ROOT and PARENT entries are removed at once instead. */
@@ -88,10 +87,10 @@ void container_table_expire(struct container_table *t, uint64_t now_mono_ns, uin
 size_t container_table_live(const struct container_table *t, struct container *const **list);
 size_t container_table_ended(const struct container_table *t, struct container *const **list);
 
-/* By key, full id, unique id prefix (at least 4 characters) or name; live before ended, newest first.
- * 0; -ENOENT; -EEXIST when a prefix or name fits several (of the live, else of the ended ones). */
-int container_table_lookup(const struct container_table *t, const char *id,
-			   struct container **out);
+/* By key, full id, unique id prefix (at least 4 characters) or name; live before ended, newest
+ * first. 0; -ENOENT; -EEXIST when a prefix or name fits several (of the live, else of the ended
+ * ones). */
+int container_table_lookup(const struct container_table *t, const char *id, struct container **out);
 
 struct container *container_ref(struct container *c);
 void container_unref(struct container *c); /* frees with the last reference; NULL is fine */

@@ -16,8 +16,8 @@ struct exposition;
 
 int exposition_new(struct exposition **out, const struct agent_state *state, bool openmetrics,
 		   struct err *e);
-/* Renders into b for at most budget_ns. 1 done, 0 more to do, -errno (b failed: -EFBIG). `state` may
- * be a fresh view; the containers are those of exposition_new. */
+/* Renders into b for at most budget_ns. 1 done, 0 more to do, -errno (b failed: -EFBIG). `state`
+ * may be a fresh view; the containers are those of exposition_new. */
 int exposition_step(struct exposition *x, const struct agent_state *state, struct buf *b,
 		    uint64_t budget_ns);
 void exposition_free(struct exposition *x);

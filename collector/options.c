@@ -62,7 +62,7 @@ static const struct {
 
 static bool add_setting(struct options *o, const char *key, const char *value)
 {
-	char *text = o->settings[o->settings_n];
+	char *text = o->settings[o->settings_n % OPTIONS_MAX_SETTINGS];
 
 	if (o->settings_n == OPTIONS_MAX_SETTINGS ||
 	    snprintf(text, sizeof(o->settings[0]), "%s%s%s", key ? key : "", key ? "=" : "",

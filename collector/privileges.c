@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "collector/base/auto.h"
+#include "collector/base/parse.h"
 
 #define FIRST_UID 61184
 #define LAST_UID  65519
@@ -98,6 +99,10 @@ static bool uid_is_free(const char *proc, uid_t uid)
 int privileges_serve_user(const char *user, const char *proc, uid_t previous, uid_t *uid,
 			  gid_t *gid, struct err *e)
 {
+	if (parse_u32(span_str(user), uid) && *uid != 0) {
+		*gid = *uid;
+		return 0;
+	}
 	if (strcmp(user, "auto") != 0) {
 		errno = 0;
 		const struct passwd *pw = getpwnam(user);

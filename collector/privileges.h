@@ -13,9 +13,10 @@
  * bounding set too, and sets no_new_privs. Not root: -EPERM with a text. */
 int privileges_keep_needed(struct err *e);
 
-/* User of serve. `user` is a name of the system's user database, or "auto": a numeric uid between
- * 61184 and 65519 (systemd's range for dynamic users) that no account, no process and no file owner
- * named by *previous stands against; *previous is tried first, so that files keep their owner. */
+/* User of serve. `user` is a name of the system's user database, a number, or "auto": a numeric uid
+ * between 61184 and 65519 (systemd's range for dynamic users) that no account, no process and no
+ * file owner named by *previous stands against; *previous is tried first, so that files keep their
+ * owner. */
 int privileges_serve_user(const char *user, const char *proc, uid_t previous, uid_t *uid,
 			  gid_t *gid, struct err *e);
 

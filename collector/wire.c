@@ -74,8 +74,10 @@ int wire_receive(int fd, void *buffer, struct wire_frame *out, struct err *e)
 	if (n < 0)
 		return err_errno(e, "cannot receive a frame");
 	take_fds(&msg, &f);
-	if (n == 0)
+	if (n == 0) { /* the end, or an empty packet, which is no frame either */
+		wire_close_fds(&f);
 		return 0;
+	}
 	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || n < WIRE_HEADER_BYTES ||
 	    get_le(p, 2) != WIRE_VERSION || get_le(p + 8, 4) != (uint64_t)n - WIRE_HEADER_BYTES) {
 		wire_close_fds(&f);

@@ -32,11 +32,12 @@ void history_disk(struct history *h, const struct wire_disk *m);
 enum history_form { HISTORY_JSON, HISTORY_SVG, HISTORY_PNG, HISTORY_LIST /* what there is */ };
 
 struct history_query {
-	char id[160];	 /* key, full id, unique prefix of an id, or name; "host" for the machine */
-	char metric[32]; /* "" : all of them (JSON only) */
+	char id[160]; /* key, full id, unique prefix of an id, or name; "host" for the machine */
+	char metric[160]; /* "" : all of them (JSON only); host: "filesystem:/mount" too */
 	enum history_form form;
 	int64_t from, to; /* Unix seconds; 0: default (last hour); negative: relative to now */
-	uint32_t step;	  /* seconds, 0: the finest that covers `from` */
+	uint32_t step;	  /* seconds, 0: the finest that covers `from`; rounded up to 1, 10, 30, 60,
+			     300... */
 	uint32_t width, height; /* graphs; 0: 800 by 240 */
 };
 
@@ -46,7 +47,8 @@ struct history_answer {
 	char *body;		  /* malloc'ed; the callback's */
 	size_t body_n;
 };
-/* fn is called on the history thread, exactly once. -EBUSY when the queue is full (fn not called). */
+/* fn is called on the history thread, exactly once. -EBUSY when the queue is full (fn not called).
+ */
 int history_query(struct history *h, const struct history_query *q,
 		  void (*fn)(void *ctx, struct history_answer *a), void *ctx);
 

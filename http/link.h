@@ -4,7 +4,8 @@
  * Owner: the main thread of serve, which runs the loop. link_request may be called from any thread;
  * its callback runs on the main thread, exactly once. When bulkheadd does not answer within the
  * time limit, or more than WIRE_MAX_OUTSTANDING requests wait, the callback gets status 503 and a
- * JSON text with the reason. The link's end is the program's end: serve does not outlive bulkheadd. */
+ * JSON text with the reason. The link's end is the program's end: serve does not outlive bulkheadd.
+ */
 #ifndef BULKHEAD_LINK_H
 #define BULKHEAD_LINK_H
 
@@ -20,8 +21,8 @@ typedef void (*link_response_fn)(void *ctx, const struct wire_response *r, int *
 struct link_events { /* all on the main thread */
 	void (*config)(void *ctx, const struct wire_config *c, int *tls_cert_fd, int *tls_key_fd);
 	void (*frame)(void *ctx, const struct wire_frame *f); /* CONTAINER, SAMPLES, HOST, DISK */
-	void (*stop)(void *ctx); /* WIRE_STOP, or the peer is gone */
-	void (*problem)(void *ctx, const char *text); /* a frame was refused; may be NULL */
+	void (*stop)(void *ctx);			      /* WIRE_STOP, or the peer is gone */
+	void (*problem)(void *ctx, const char *text);	      /* a frame was refused; may be NULL */
 	void *ctx;
 };
 

@@ -51,7 +51,13 @@ static char *grow_shared(struct buf *b, size_t cap)
 	void *p = b->data ? mremap(b->data, b->cap, cap, MREMAP_MAYMOVE)
 			  : mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+#ifdef MADV_POPULATE_WRITE
+	/* One call for all new pages instead of a fault for each; older kernels refuse, no harm. */
+	madvise((char *)p + b->cap, cap - b->cap, MADV_POPULATE_WRITE);
+#endif
+	return p;
 }
 
 static bool grow(struct buf *b, size_t need)

@@ -154,7 +154,7 @@ def measure(build, n, busy, seconds, rounds, settings):
                 rows["first"].append(metric(text, "bulkhead_first_sample_seconds") * 1e3)
             finally:
                 agent.close()
-            out = subprocess.run([f"{build}/tests/bench/floor", "--ticks", "10", "--interval-ms",
+            out = subprocess.run([f"{build}/tests/bench/floor", "-t", "10", "-i",
                                   "1000"] + cgroups.paths, capture_output=True, text=True)
             if out.returncode:
                 raise SystemExit(f"floor: {out.stderr}")

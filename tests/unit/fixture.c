@@ -83,8 +83,9 @@ struct tree tree_make(const char *literal)
 		const char *name = p + 2;
 		const char *line_end = strchrnul(name, '\n');
 		const char *content = *line_end ? line_end + 1 : line_end;
-		const char *next = strncmp(content, "@ ", 2) == 0 ? content : strstr(content, "\n@ ");
-		size_t content_n = !next ? strlen(content)
+		const char *next = strncmp(content, "@ ", 2) == 0 ? content
+								  : strstr(content, "\n@ ");
+		size_t content_n = !next	     ? strlen(content)
 				   : next == content ? 0
 						     : (size_t)(next - content) + 1;
 

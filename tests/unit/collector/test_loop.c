@@ -185,12 +185,14 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_source_removed_in_the_same_turn_is_not_called,
 						setup, teardown),
-		cmocka_unit_test_setup_teardown(deferred_work_may_defer_itself_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(deferred_work_may_defer_itself_again, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(deferring_beyond_the_limit_is_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(jobs_run_on_the_worker_and_end_on_the_loop, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(a_closing_worker_gives_every_job_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_closing_worker_gives_every_job_back, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(loop, NULL, NULL);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/capacity.h"
+
+size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_MAX])
+{
+	struct container_stats c = container_table_stats(s->containers);
+	const struct machine_live *live = s->machine_live;
+	size_t n = 0;
+
+	out[n++] = (struct capacity){ "containers", c.live, c.capacity, c.refused };
+	out[n++] =
+		(struct capacity){ "containers_ended", c.ended, c.ended_capacity, c.ended_refused };
+	out[n++] = (struct capacity){ "cgroups_watched", s->watch.cgroups, CGWATCH_MAX_CGROUPS,
+				      s->watch.cgroups_refused };
+	out[n++] = (struct capacity){ "inotify_watches", s->watch.watches, 0,
+				      s->watch.watches_refused };
+	out[n++] =
+		(struct capacity){ "counter_files", s->sampler.fds_open, s->sampler.fds_budget, 0 };
+	out[n++] = (struct capacity){ "block_devices", 0, SAMPLE_MAX_DEVICES,
+				      s->sampler.refused_devices };
+	out[n++] = (struct capacity){ "filesystems", live->filesystems_n, MACHINE_MAX_FILESYSTEMS,
+				      live->filesystems_refused };
+	out[n++] = (struct capacity){ "worker_jobs", s->worker.queued, s->worker.capacity,
+				      s->worker.refused };
+	return n;
+}

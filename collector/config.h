@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config - bulkheadd's settings: YAML file, then flags on top. Every key with its default and
+ * meaning is in deploy/bulkhead.yaml, which a test compares with the table in config.c.
+ *
+ * A file is parsed wholly and validated wholly before anything is taken from it; an error reads
+ * "FILE:LINE:COLUMN: key 'a.b': what is wrong, what was expected". */
+#ifndef BULKHEAD_CONFIG_H
+#define BULKHEAD_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector/base/err.h"
+#include "collector/base/log.h"
+#include "collector/base/parse.h"
+
+#define CONFIG_MAX_FILE_BYTES (1u << 20)
+#define CONFIG_MAX_DEPTH      16
+#define CONFIG_MAX_LIST	      64
+#define CONFIG_TEXT_BYTES     256
+#define CONFIG_DEFAULT_PATH   "/etc/bulkhead/bulkhead.yaml"
+#define CONFIG_MAX_CONTAINERS 16384
+
+enum labels_mode { LABELS_CADVISOR, LABELS_KUBELET };
+
+struct config_list {
+	char items[CONFIG_MAX_LIST][CONFIG_TEXT_BYTES];
+	uint32_t n;
+};
+
+struct config {
+	char listen[128];	    /* listen: "127.0.0.1:9480" */
+	char metrics_listen[128];   /* metrics_listen: "" */
+	bool allow_insecure_listen; /* allow_insecure_listen: listen beyond loopback without TLS */
+	char tls_certificate[PATH_MAX], tls_key[PATH_MAX]; /* tls: {certificate:, key:} */
+	struct config_list allowed_hosts;		   /* allowed_hosts: [localhost] */
+	char state_dir[PATH_MAX];			   /* state_dir: /var/lib/bulkhead */
+	char run_dir[PATH_MAX];				   /* run_dir: /run/bulkhead */
+	char rootfs[PATH_MAX];				   /* rootfs: "" */
+	char user[64]; /* user: bulkhead; "auto": a numeric uid that nothing else has */
+	enum log_level log_level;
+	enum log_format log_format; /* log: {level: info, format: logfmt} */
+
+	uint32_t sample_interval_ms; /* sample: {interval: 1s} 100 ms to 60 s */
+	uint32_t refresh_ms; /* sample.refresh: 5s: an idle container is read whole so often */
+	uint32_t slow_interval_ms;    /* sample.slow_interval: 10s: limits, processes */
+	uint32_t network_interval_ms; /* sample.network_interval: 10s */
+	uint32_t process_interval_ms; /* sample.process_interval: 30s: descriptors, sockets, ulimits
+				       */
+	uint32_t disk_interval_ms;    /* sample.disk_interval: 60s */
+	uint32_t max_fds;	      /* sample.max_open_files: 0: three quarters of the limit */
+	bool per_cpu, tcp, hugetlb;   /* metrics: {per_cpu: false, tcp: false, hugetlb: false} */
+
+	uint32_t max_containers;      /* containers: {max: 4096} */
+	uint32_t ended_keep_s;	      /* containers.ended_keep: 5m */
+	bool services;		      /* containers.systemd_services: false */
+	enum labels_mode labels_mode; /* labels: {mode: cadvisor, allow: []} */
+	struct config_list
+		labels_allow; /* names of container labels that become container_label_* */
+
+	bool history; /* history: {enabled: true, ...} */
+	uint64_t history_max_bytes;
+	uint32_t history_max_percent, history_flush_s, history_min_lifetime_s;
+
+	uint32_t max_connections, max_connections_per_ip, idle_timeout_s,
+		max_header_bytes; /* http: */
+};
+
+void config_defaults(struct config *c);
+
+/* Reads a YAML file over the values in *c. On failure *c is untouched. A missing file is -ENOENT:
+ * the caller decides whether that matters (it does when --config named it). */
+int config_load(struct config *c, const char *path, struct err *e);
+int config_parse(struct config *c, const char *file_name, struct span yaml, struct err *e);
+
+/* Sets one key from its text ("sample.interval", "500ms"): for flags. Same checks and messages. */
+int config_set(struct config *c, const char *key, const char *value, struct err *e);
+
+/* Checks that keys agree with each other (TLS pair, listen beyond loopback, address forms). */
+int config_validate(const struct config *c, struct err *e);
+
+/* NULL when `next` can take effect without restart, else the first key that cannot ("state_dir").
+ */
+const char *config_needs_restart(const struct config *now, const struct config *next);
+
+/* Calls fn for each key with its default as YAML text: for tests and --print-config. */
+void config_each_key(void (*fn)(void *ctx, const char *key, const char *default_text), void *ctx);
+
+#endif

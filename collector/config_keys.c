@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/config_keys.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FIELD(f) offsetof(struct config, f), sizeof(((struct config *)NULL)->f)
+
+#define SECOND	 1000ULL
+#define MINUTE	 (60 * SECOND)
+#define HOUR	 (60 * MINUTE)
+#define DAY	 (24 * HOUR)
+#define KIB	 1024ULL
+#define TIB	 (KIB * KIB * KIB * KIB)
+
+static const struct config_choice log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warning", LOG_LEVEL_WARNING },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
+};
+static const struct config_choice log_formats[] = {
+	{ "logfmt", LOG_FORMAT_LOGFMT },
+	{ "json", LOG_FORMAT_JSON },
+	{ NULL, 0 },
+};
+static const struct config_choice labels_modes[] = {
+	{ "cadvisor", LABELS_CADVISOR },
+	{ "kubelet", LABELS_KUBELET },
+	{ NULL, 0 },
+};
+_Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
+		       sizeof(enum labels_mode) == sizeof(int),
+	       "choices are stored as int");
+
+#define SECTION(name)                                                                              \
+	{                                                                                          \
+		name, CONFIG_SECTION, 0, 0, NULL, 0, 0, NULL, false                                \
+	}
+#define FLAG(name, field, value)                                                                   \
+	{                                                                                          \
+		name, CONFIG_BOOL, FIELD(field), value, 0, 0, NULL, false                          \
+	}
+#define CHOICE(name, field, value, choices)                                                        \
+	{                                                                                          \
+		name, CONFIG_CHOICE, FIELD(field), value, 0, 0, choices, false                     \
+	}
+
+/* allowed_hosts: 16 entries is what struct wire_config carries. */
+const struct config_key config_keys[] = {
+	{ "listen", CONFIG_ADDRESS, FIELD(listen), "127.0.0.1:9480", 1, 0, NULL, false },
+	{ "metrics_listen", CONFIG_ADDRESS, FIELD(metrics_listen), "", 0, 0, NULL, false },
+	FLAG("allow_insecure_listen", allow_insecure_listen, "false"),
+	SECTION("tls"),
+	{ "tls.certificate", CONFIG_PATH, FIELD(tls_certificate), "", 0, 0, NULL, false },
+	{ "tls.key", CONFIG_PATH, FIELD(tls_key), "", 0, 0, NULL, false },
+	{ "allowed_hosts", CONFIG_HOSTS, FIELD(allowed_hosts), "localhost", 0, 16, NULL, false },
+	{ "state_dir", CONFIG_PATH, FIELD(state_dir), "/var/lib/bulkhead", 1, 0, NULL, true },
+	{ "run_dir", CONFIG_PATH, FIELD(run_dir), "/run/bulkhead", 1, 0, NULL, true },
+	{ "rootfs", CONFIG_PATH, FIELD(rootfs), "", 0, 0, NULL, true },
+	{ "user", CONFIG_USER, FIELD(user), "bulkhead", 1, 0, NULL, true },
+	SECTION("log"),
+	CHOICE("log.level", log_level, "info", log_levels),
+	CHOICE("log.format", log_format, "logfmt", log_formats),
+	SECTION("sample"),
+	{ "sample.interval", CONFIG_MS, FIELD(sample_interval_ms), "1s", 100, MINUTE, NULL, false },
+	{ "sample.refresh", CONFIG_MS, FIELD(refresh_ms), "5s", 100, HOUR, NULL, false },
+	{ "sample.slow_interval", CONFIG_MS, FIELD(slow_interval_ms), "10s", SECOND, HOUR, NULL,
+	  false },
+	{ "sample.network_interval", CONFIG_MS, FIELD(network_interval_ms), "10s", SECOND, HOUR,
+	  NULL, false },
+	{ "sample.process_interval", CONFIG_MS, FIELD(process_interval_ms), "30s", SECOND, HOUR,
+	  NULL, false },
+	{ "sample.disk_interval", CONFIG_MS, FIELD(disk_interval_ms), "60s", SECOND, DAY, NULL,
+	  false },
+	{ "sample.max_open_files", CONFIG_COUNT, FIELD(max_fds), "0", 0, 1U << 30, NULL, true },
+	SECTION("metrics"),
+	FLAG("metrics.per_cpu", per_cpu, "false"),
+	FLAG("metrics.tcp", tcp, "false"),
+	FLAG("metrics.hugetlb", hugetlb, "false"),
+	SECTION("containers"),
+	{ "containers.max", CONFIG_COUNT, FIELD(max_containers), "4096", 1, CONFIG_MAX_CONTAINERS,
+	  NULL, true },
+	{ "containers.ended_keep", CONFIG_SECONDS, FIELD(ended_keep_s), "5m", 0, DAY, NULL, false },
+	FLAG("containers.systemd_services", services, "false"),
+	SECTION("labels"),
+	CHOICE("labels.mode", labels_mode, "cadvisor", labels_modes),
+	{ "labels.allow", CONFIG_LABELS, FIELD(labels_allow), "", 0, CONFIG_MAX_LIST, NULL, false },
+	SECTION("history"),
+	FLAG("history.enabled", history, "true"),
+	{ "history.max_size", CONFIG_BYTES64, FIELD(history_max_bytes), "2GiB", 0, 1024 * TIB, NULL,
+	  false },
+	{ "history.max_percent", CONFIG_COUNT, FIELD(history_max_percent), "5", 1, 100, NULL,
+	  false },
+	{ "history.flush_interval", CONFIG_SECONDS, FIELD(history_flush_s), "60s", SECOND, HOUR,
+	  NULL, false },
+	{ "history.min_lifetime", CONFIG_SECONDS, FIELD(history_min_lifetime_s), "60s", 0, DAY,
+	  NULL, false },
+	SECTION("http"),
+	{ "http.max_connections", CONFIG_COUNT, FIELD(max_connections), "256", 1, 4096, NULL,
+	  false },
+	{ "http.max_connections_per_ip", CONFIG_COUNT, FIELD(max_connections_per_ip), "64", 1, 4096,
+	  NULL, false },
+	{ "http.idle_timeout", CONFIG_SECONDS, FIELD(idle_timeout_s), "30s", SECOND, HOUR, NULL,
+	  false },
+	{ "http.max_header_size", CONFIG_BYTES32, FIELD(max_header_bytes), "16KiB", KIB, 64 * KIB,
+	  NULL, false },
+};
+const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_KEYS_MAX,
+	       "the reader's table of lines is too small");
+
+const struct config_key *config_key_find(struct span name)
+{
+	for (size_t i = 0; i < config_keys_n; i++)
+		if (span_eq(name, config_keys[i].name))
+			return &config_keys[i];
+	return NULL;
+}
+
+/* Levenshtein's distance of two short names. */
+static size_t distance(struct span a, struct span b)
+{
+	size_t row[CONFIG_NAME_BYTES + 1];
+
+	for (size_t j = 0; j <= b.n; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			size_t best = diagonal + (a.p[i - 1] != b.p[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[b.n];
+}
+
+static struct span last_part(struct span name)
+{
+	const char *dot = name.n ? memrchr(name.p, '.', name.n) : NULL;
+
+	return dot ? (struct span){ dot + 1, (size_t)(name.p + name.n - dot - 1) } : name;
+}
+
+/* The key that was most likely meant, or NULL. The right name in the wrong section counts as one
+ * slip. */
+static const char *suggestion(struct span name)
+{
+	size_t best = name.n < 5 ? 1 : name.n < 8 ? 2 : 3;
+	const char *found = NULL;
+
+	if (name.n == 0 || name.n >= CONFIG_NAME_BYTES)
+		return NULL;
+	for (size_t i = 0; i < config_keys_n; i++) {
+		struct span have = span_str(config_keys[i].name);
+		struct span a = last_part(have), b = last_part(name);
+		size_t d = distance(name, have);
+
+		if (d > 1 && a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
+			d = 1;
+		if (d < best || (d == best && !found)) {
+			best = d;
+			found = config_keys[i].name;
+		}
+	}
+	return found;
+}
+
+int config_key_unknown(struct span name, struct err *e)
+{
+	const char *meant = suggestion(name);
+
+	if (!meant)
+		return err_set(e, EINVAL, "unknown");
+	return err_set(e, EINVAL, "unknown, did you mean '%s'?", meant);
+}

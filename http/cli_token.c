@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* bulkhead token: a viewer's token for the dashboard and the API. */
+#include <getopt.h>
+#include <limits.h>
+
+#include "http/cli.h"
+
+#define DEFAULT_FOR "12h"
+
+static const char help[] =
+	"Usage: bulkhead token [OPTION...]\n"
+	"Makes a token that may look at everything and change nothing, and prints a link that\n"
+	"logs a browser in with it. Whoever has the link can look until it expires.\n\n"
+	"      --for TIME    how long it is valid: 90s, 15m, 12h (default), 7d\n"
+	"      --json        token and link as JSON\n"
+	"      --socket PATH where bulkheadd listens ($BULKHEAD_RUN_DIR/bulkhead.sock or\n"
+	"                    /run/bulkhead/bulkhead.sock)\n"
+	"  -h, --help        this text\n";
+
+static int print_token(const json_t *answer)
+{
+	AUTO_BUF struct buf out = { .fd = -1 };
+	const char *token = cli_get_text(answer, "token"), *login = cli_get_text(answer, "login");
+
+	buf_init(&out, 1u << 16);
+	buf_add_str(&out, "token  ");
+	buf_add_visible(&out, span_str(token ? token : "-"));
+	buf_add_str(&out, "\nlogin  ");
+	buf_add_visible(&out, span_str(login ? login : "-"));
+	buf_add_char(&out, '\n');
+	return cli_print(&out);
+}
+
+int cli_token(int argc, char **argv)
+{
+	enum { OPT_JSON = 256, OPT_FOR, OPT_SOCKET };
+	static const struct option options[] = { { "json", no_argument, NULL, OPT_JSON },
+						 { "for", required_argument, NULL, OPT_FOR },
+						 { "socket", required_argument, NULL, OPT_SOCKET },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	const char *socket = NULL, *valid_for = DEFAULT_FOR;
+	char path[PATH_MAX], query[24];
+	bool as_json = false;
+	uint64_t seconds;
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case OPT_JSON:
+			as_json = true;
+			break;
+		case OPT_FOR:
+			valid_for = optarg;
+			break;
+		case OPT_SOCKET:
+			socket = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return CLI_OK;
+		default:
+			return cli_bad_usage("token");
+		}
+	}
+	if (optind < argc || !cli_parse_duration(valid_for, &seconds)) {
+		fprintf(stderr, "--for takes a time such as 15m, 12h or 7d.\n");
+		return cli_bad_usage("token");
+	}
+	snprintf(query, sizeof(query), "%llu", (unsigned long long)seconds);
+	json_t *answer =
+		cli_ask(cli_socket_path(socket, path, sizeof(path)), WIRE_OP_TOKEN, "", query);
+	int r = !answer ? CLI_FAILED : as_json ? cli_print_json(answer) : print_token(answer);
+
+	json_decref(answer);
+	return r;
+}

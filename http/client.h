@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* client - asks bulkheadd over its unix socket, one question a connection. Any thread; blocks, with
+ * a time limit. The answer comes in the frame or as a sealed memory file. */
+#ifndef BULKHEAD_CLIENT_H
+#define BULKHEAD_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/base/err.h"
+#include "collector/wire.h"
+
+struct client_answer {
+	uint16_t status; /* HTTP status code */
+	enum wire_content content;
+	char *body; /* NUL-terminated beyond body_n; free() it */
+	size_t body_n;
+};
+
+/* 0 and *out filled, whatever its status is; or -errno and *e, which tells what to do about it. */
+int client_ask(const char *socket_path, const struct wire_request *q, unsigned timeout_ms,
+	       struct client_answer *out, struct err *e);
+
+#endif

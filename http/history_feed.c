@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <string.h>
+
+#include "collector/base/clock.h"
+#include "http/history_internal.h"
+
+static int64_t seconds(uint64_t unix_ns)
+{
+	return (int64_t)(unix_ns / NS_PER_S);
+}
+
+static void live_init(struct history_live *l, struct history_entity *n, int64_t started)
+{
+	*l = (struct history_live){ .entity = n, .started = started };
+	l->main.schema = history_entity_schema(n);
+	l->disk = (struct history_series){ .schema = &history_schema_disk, .disk = true };
+	l->due = n->kind != HISTORY_CONTAINER;
+	n->live = l;
+}
+
+static void live_free(struct history *h, struct history_live *l)
+{
+	if (!l)
+		return;
+	l->entity->live = NULL;
+	history_series_release(h, &l->main);
+	history_series_release(h, &l->disk);
+	free(l);
+}
+
+/* --- points --------------------------------------------------------------------------------- */
+
+/* The wall clock went back by more than a little: what is written stays, a new file goes on. */
+static void start_over(struct history *h, struct history_live *l)
+{
+	history_flush(h, l);
+	struct history_run *run = history_entity_run(l->entity, l->main.run);
+
+	if (run)
+		history_run_end(h, l->entity, run);
+	history_series_release(h, &l->main);
+	history_series_release(h, &l->disk);
+	l->last.unix_ns = 0;
+	l->held = false;
+	l->next_flush = 0;
+	l->point = 0;
+}
+
+static void make_point(struct history *h, struct history_live *l, uint64_t unix_ns)
+{
+	double values[HISTORY_MAX_METRICS];
+	int64_t t = seconds(unix_ns);
+
+	if (l->main.last - t > HISTORY_STEP_BACK_S)
+		start_over(h, l);
+	l->now.unix_ns = unix_ns;
+	if (t < l->main.last || (l->held && t <= l->main.last)) {
+		/* rates go on from here: else the held time would come out as one high rate */
+		l->held = true;
+		l->last = l->now;
+		return;
+	}
+	l->held = false;
+	if (t > l->point)
+		l->base = l->last;
+	l->point = t;
+	l->last = l->now;
+	history_values(l->main.schema, &l->base, &l->last, values);
+	history_series_push(h, &l->main, t, values);
+}
+
+/* Flushes are spread over the period by the slot's number, so that disk and CPU see an even load.
+ */
+static int64_t next_turn(const struct history *h, const struct history_live *l)
+{
+	int64_t period = h->settings.flush_s;
+
+	return h->now + period - (h->now + period - l->slot % h->settings.flush_s) % period;
+}
+
+static void flush_when_due(struct history *h, struct history_live *l)
+{
+	int64_t old_enough = l->started + h->settings.min_lifetime_s;
+	bool full = l->main.n + 4 >= history_ring_max(h);
+
+	if (l->next_flush <= 0 || l->next_flush > h->now + h->settings.flush_s)
+		l->next_flush = next_turn(h, l); /* new, or the clock was set back */
+	if (!l->due && h->now >= old_enough) {
+		l->due = true;
+		if (h->now - old_enough < 5) /* after a start of the agent all are old: in turn */
+			l->next_flush = h->now;
+	}
+	if (!full && h->now < l->next_flush)
+		return;
+	history_flush(h, l);
+	l->next_flush = next_turn(h, l);
+}
+
+static void end_orphans(struct history *h)
+{
+	for (size_t i = h->entities_n; i-- > 0;) {
+		struct history_entity *n = h->entities[i];
+
+		for (uint32_t k = n->runs_n; n->kind == HISTORY_CONTAINER && !n->live && k-- > 0;)
+			if (n->runs[k].open)
+				history_run_end(h, n, &n->runs[k]);
+	}
+}
+
+static void count_reduced(struct history *h)
+{
+	uint64_t reduced = 0;
+
+	for (size_t i = 0; i < h->live_n; i++) {
+		const struct history_run *run =
+			history_entity_run(h->live[i]->entity, h->live[i]->main.run);
+
+		reduced += run && run->reduced;
+	}
+	HISTORY_SET(h, HISTORY_REDUCED, reduced);
+}
+
+static void on_time(struct history *h)
+{
+	if (h->grace_end == 0)
+		h->grace_end = h->now + HISTORY_GRACE_S;
+	if (h->grace_end > 0 && h->now >= h->grace_end) {
+		h->grace_end = -1; /* once */
+		end_orphans(h);
+	}
+	if (h->now < h->next_minute && h->next_minute - h->now <= 60)
+		return;
+	h->next_minute = h->now + 60;
+	history_sums_flush(h, h->now - h->settings.min_lifetime_s - 2);
+	history_cap_refresh(h);
+	history_cap_make_room(h, 0, true);
+	count_reduced(h);
+}
+
+void history_feed_settle(struct history *h)
+{
+	if (!h->tick_open)
+		return;
+	h->tick_open = false;
+	h->now = seconds(h->tick_ns);
+	for (size_t i = 0; i < h->live_n; i++) {
+		struct history_live *l = h->live[i];
+
+		if (l->seen)
+			make_point(h, l, h->tick_ns);
+		flush_when_due(h, l);
+	}
+	on_time(h);
+}
+
+/* --- containers ----------------------------------------------------------------------------- */
+
+static bool slot_room(struct history *h, uint32_t slot)
+{
+	if (slot >= HISTORY_MAX_SLOT)
+		return false;
+	if (slot >= h->slots_n) {
+		size_t n = h->slots_n ? h->slots_n : 64;
+
+		while (n <= slot)
+			n *= 2;
+		struct history_live **v = realloc(h->slots, n * sizeof(struct history_live *));
+
+		if (!v)
+			return false;
+		memset(v + h->slots_n, 0, (n - h->slots_n) * sizeof(struct history_live *));
+		h->slots = v;
+		h->slots_n = n;
+	}
+	if (h->live_n == h->live_cap) {
+		size_t cap = h->live_cap ? h->live_cap * 2 : 64;
+		struct history_live **v =
+			cap > HISTORY_MAX_LIVE
+				? NULL
+				: realloc(h->live, cap * sizeof(struct history_live *));
+
+		if (!v)
+			return false;
+		h->live = v;
+		h->live_cap = cap;
+	}
+	return true;
+}
+
+static void live_remove(struct history *h, struct history_live *l)
+{
+	struct history_entity *n = l->entity;
+
+	h->slots[l->slot] = NULL;
+	for (size_t i = 0; i < h->live_n; i++)
+		if (h->live[i] == l)
+			h->live[i] = h->live[--h->live_n];
+	live_free(h, l);
+	if (n->runs_n == 0)
+		history_entity_drop(h, n);
+}
+
+static void end_live(struct history *h, struct history_live *l, int64_t end)
+{
+	struct history_entity *n = l->entity;
+
+	if (l->main.run == 0 && end - l->started < h->settings.min_lifetime_s) {
+		history_sums_add(h, span_str(n->image), &l->main);
+	} else {
+		l->due = true;
+		history_flush(h, l);
+		struct history_run *run = history_entity_run(n, l->main.run);
+
+		if (run)
+			history_run_end(h, n, run);
+	}
+	live_remove(h, l);
+}
+
+/* The names of a known container changed, or it was started again. */
+static void update_live(struct history *h, struct history_live *l, const struct wire_container *c)
+{
+	struct err e = { "" };
+
+	if (history_entity_rename(l->entity, c) < 0 ||
+	    (l->main.run != 0 && history_entity_save(h, l->entity, &e) < 0))
+		history_write_failed(h, &e);
+}
+
+static void begin_live(struct history *h, const struct wire_container *c)
+{
+	struct history_entity *n = history_entity_find(h, HISTORY_CONTAINER, c->key);
+	struct history_live *l = slot_room(h, c->slot) ? calloc(1, sizeof(*l)) : NULL;
+
+	if (l && !n)
+		n = history_entity_add(h, HISTORY_CONTAINER, c);
+	else if (l && history_entity_rename(n, c) < 0)
+		n = NULL;
+	if (!l || !n) {
+		free(l);
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+		return;
+	}
+	live_init(l, n, seconds(c->start_unix_ns));
+	l->slot = c->slot;
+	h->slots[c->slot] = l;
+	h->live[h->live_n++] = l;
+	history_series_resume(h, l);
+}
+
+static bool same_start(const struct history_live *l, const struct wire_container *c)
+{
+	return llabs(l->started - seconds(c->start_unix_ns)) <= HISTORY_SAME_START_S;
+}
+
+void history_feed_container(struct history *h, const struct wire_container *c)
+{
+	if (!history_key_ok(c->key) || c->start_unix_ns > (UINT64_C(1) << 62)) {
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+		return;
+	}
+	struct history_live *in_slot = c->slot < h->slots_n ? h->slots[c->slot] : NULL;
+	struct history_entity *n = history_entity_find(h, HISTORY_CONTAINER, c->key);
+
+	if (in_slot && in_slot->entity == n && same_start(in_slot, c)) {
+		update_live(h, in_slot, c);
+		return;
+	}
+	history_feed_settle(h);
+	if (in_slot) /* its end frame was lost */
+		end_live(h, in_slot, in_slot->main.last);
+	n = history_entity_find(h, HISTORY_CONTAINER, c->key); /* ending may forget it */
+	if (n && n->live)
+		end_live(h, n->live, n->live->main.last);
+	begin_live(h, c);
+}
+
+void history_feed_end(struct history *h, const struct wire_container_end *m)
+{
+	if (m->slot >= h->slots_n || !h->slots[m->slot])
+		return;
+	history_feed_settle(h);
+	end_live(h, h->slots[m->slot], seconds(m->end_unix_ns));
+}
+
+void history_feed_samples(struct history *h, struct span payload)
+{
+	struct wire_reader r = { .rest = payload };
+	struct wire_sample s;
+	uint64_t unix_ns;
+	uint32_t count;
+
+	if (wire_samples_decode(&r, &unix_ns, &count, NULL) < 0) {
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+		return;
+	}
+	if (unix_ns != 0 && unix_ns != h->tick_ns) { /* 0: more of the same tick */
+		history_feed_settle(h);
+		h->tick_ns = unix_ns;
+	}
+	h->tick_open = h->tick_ns != 0;
+	for (uint32_t i = 0; i < count && !r.failed; i++) {
+		wire_sample_get(&r, &s);
+		struct history_live *l = !r.failed && s.slot < h->slots_n ? h->slots[s.slot] : NULL;
+
+		if (!l) {
+			HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+			continue;
+		}
+		const uint64_t v[] = { s.cpu_ns,	 s.memory_working_set, s.io_read_bytes,
+				       s.io_write_bytes, s.net_rx_bytes,       s.net_tx_bytes,
+				       s.pids,		 s.psi_cpu_us,	       s.psi_memory_us,
+				       s.psi_io_us };
+
+		l->now.have = s.have;
+		memcpy(l->now.v, v, sizeof(v));
+		l->seen = true;
+	}
+}
+
+void history_feed_disk(struct history *h, const struct wire_disk *m)
+{
+	struct history_live *l = m->slot < h->slots_n ? h->slots[m->slot] : NULL;
+	const double values[] = { (double)m->layer_bytes, (double)m->layer_inodes,
+				  (double)m->log_bytes, (double)m->volumes_bytes };
+
+	if (!l)
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+	else
+		history_series_push(h, &l->disk, seconds(m->unix_ns), values);
+}
+
+/* --- host ----------------------------------------------------------------------------------- */
+
+static struct history_live *begin_other(struct history *h, enum history_kind kind,
+					const struct wire_container *text)
+{
+	struct history_entity *n = history_entity_find(h, kind, text->key);
+	struct history_live *l = calloc(1, sizeof(*l));
+
+	if (l && !n)
+		n = history_entity_add(h, kind, text);
+	if (!l || !n) {
+		free(l);
+		return NULL;
+	}
+	live_init(l, n, h->now);
+	history_series_resume(h, l);
+	return l;
+}
+
+static struct history_live *fs_live(struct history *h, struct span mount)
+{
+	char key[HISTORY_SAFE_BYTES + 8] = "fs:";
+	size_t unused = WIRE_MAX_FILESYSTEMS;
+
+	history_safe_name(mount, key + 3);
+	for (size_t i = 0; i < WIRE_MAX_FILESYSTEMS; i++) {
+		if (h->fs[i] && strcmp(h->fs[i]->entity->key, key) == 0)
+			return h->fs[i];
+		if (!h->fs[i])
+			unused = i;
+	}
+	struct wire_container text = { .key = span_str(key), .name = mount };
+
+	if (unused == WIRE_MAX_FILESYSTEMS)
+		return NULL;
+	h->fs[unused] = begin_other(h, HISTORY_FS, &text);
+	if (h->fs[unused])
+		h->fs[unused]->slot = (uint32_t)unused;
+	return h->fs[unused];
+}
+
+static void feed_fs(struct history *h, const struct wire_filesystem *f)
+{
+	const double values[] = { (double)f->usage_bytes, (double)f->limit_bytes,
+				  (double)f->inodes_used, (double)f->inodes };
+	struct history_live *l = fs_live(h, f->mount_point);
+
+	if (!l) {
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+		return;
+	}
+	if (l->main.last - h->now > HISTORY_STEP_BACK_S)
+		start_over(h, l);
+	history_series_push(h, &l->main, h->now, values);
+}
+
+void history_feed_host(struct history *h, const struct wire_host_sample *m)
+{
+	const struct wire_container text = { .key = SPAN_LIT("host"), .name = SPAN_LIT("host") };
+	const uint64_t v[] = { m->cpu_ns,     m->memory_used,	m->swap_used,
+			       m->psi_cpu_us, m->psi_memory_us, m->psi_io_us };
+
+	h->now = seconds(m->unix_ns);
+	if (!h->host)
+		h->host = begin_other(h, HISTORY_HOST, &text);
+	if (h->host) {
+		h->host->now.have = m->have;
+		memcpy(h->host->now.v, v, sizeof(v));
+		make_point(h, h->host, m->unix_ns);
+		flush_when_due(h, h->host);
+	} else {
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
+	}
+	for (uint32_t i = 0; i < m->filesystems_n && i < WIRE_MAX_FILESYSTEMS; i++)
+		feed_fs(h, &m->filesystems[i]);
+	for (size_t i = 0; i < WIRE_MAX_FILESYSTEMS; i++) {
+		struct history_live *l = h->fs[i];
+
+		if (!l)
+			continue;
+		flush_when_due(h, l);
+		if (h->now - l->main.last > 3600) { /* unmounted: its place is for others */
+			live_free(h, l);
+			h->fs[i] = NULL;
+		}
+	}
+}
+
+void history_feed_stop(struct history *h)
+{
+	history_feed_settle(h);
+	for (size_t i = 0; i < h->live_n; i++) { /* runs stay open: the next start goes on */
+		h->live[i]->due |= h->now - h->live[i]->started >= h->settings.min_lifetime_s;
+		history_flush(h, h->live[i]);
+		live_free(h, h->live[i]);
+	}
+	if (h->host) {
+		history_flush(h, h->host);
+		live_free(h, h->host);
+	}
+	for (size_t i = 0; i < WIRE_MAX_FILESYSTEMS; i++) {
+		if (h->fs[i]) {
+			history_flush(h, h->fs[i]);
+			live_free(h, h->fs[i]);
+		}
+	}
+	h->host = NULL;
+	history_sums_flush(h, INT64_MAX);
+	history_sums_release(h);
+	free(h->live);
+	free(h->slots);
+	h->live = NULL;
+	h->slots = NULL;
+	h->live_n = h->live_cap = h->slots_n = 0;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* bulkhead: the command line, and `serve`, the HTTP side that bulkheadd starts. */
+#include <string.h>
+
+#include "http/cli.h"
+#include "http/serve.h"
+
+static const struct cli_command commands[] = {
+	{ "containers", "list containers with their latest figures", cli_containers },
+	{ "status", "show how the agent itself is", cli_status },
+	{ "token", "make a token for the dashboard and the API", cli_token },
+	{ "version", "show the version", cli_version },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "serve") == 0) /* for bulkheadd only, so not in the help */
+		return serve_main(argc, argv);
+	return cli_run(commands, sizeof(commands) / sizeof(commands[0]), argc, argv);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* routes - what answers which path. HTTP thread.
+ *
+ * By serve alone: /, /login, the dashboard's files, /healthz. After bulkheadd said yes: history and
+ * graphs. By bulkheadd: /metrics, /readyz and the rest of /api/. Everything else is 404. */
+#ifndef BULKHEAD_HTTP_ROUTES_H
+#define BULKHEAD_HTTP_ROUTES_H
+
+#include "http/exchange.h"
+
+/* Sets an answer and returns true for a request that must not go on: wrong method, a body, too long
+ * a URL or head. */
+bool route_refuses(struct exchange *x, const char *method);
+
+/* Sets the answer, or hands the exchange on (exchange_wait). */
+void route(struct exchange *x);
+
+/* Fills *q from a path below /api/v1/: 1 when it is one of history's, 0 when not, -EINVAL when it
+ * is but the parameters are wrong. Pure. */
+int route_history(const char *path, struct span query, struct history_query *q, struct err *e);
+
+#endif
