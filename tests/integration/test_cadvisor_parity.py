@@ -46,7 +46,7 @@ LISTED = (
 
 
 def sample_families():
-    """name -> (type, set of label names that are not empty), or None without the file."""
+    """name -> (type, set of label names), or None without the file."""
     if not os.path.exists(SAMPLE):
         return None
     types, labels = {}, {}
@@ -56,16 +56,14 @@ def sample_families():
                 types[line.split()[2]] = line.split()[3]
             elif line.strip() and not line.startswith("#"):
                 name = re.match(r"\w+", line).group()
-                found = {n for n, v in re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', line) if v}
+                found = re.findall(r'(\w+)="(?:[^"\\]|\\.)*"', line)
                 labels.setdefault(name, set()).update(
                     n for n in found if not n.startswith("container_label_"))
     return {name: (types[name], labels.get(name, set())) for name in types}
 
 
 def label_names(m, name):
-    """Names of labels that are not empty, over all series; an empty one is none to Prometheus."""
-    return {n for s in m.find(name) for n, v in s.labels.items() if v
-            and not n.startswith("container_label_")}
+    return {n for s in m.find(name) for n in s.labels if not n.startswith("container_label_")}
 
 
 def test_every_name_type_and_label_of_cadvisor_is_there_but_the_listed_omissions():

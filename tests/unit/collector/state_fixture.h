@@ -117,7 +117,7 @@ static inline void fixture_sample(struct container *c, bool v2)
 
 	*s = (struct sample){
 		.time_unix_ns = FIXTURE_NOW_NS - 5,
-		.have = (uint32_t)(SAMPLE_ULIMITS * 2 - 1) & ~(uint32_t)SAMPLE_CPU_PERCPU,
+		.have = (uint32_t)(SAMPLE_FDS * 2 - 1) & ~(uint32_t)SAMPLE_CPU_PERCPU,
 		.cpu_usage_ns = 1500000001,
 		.cpu_user_ns = 1000000000,
 		.cpu_system_ns = 500000000,
