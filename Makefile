@@ -153,6 +153,10 @@ test:
 integration:
 	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' T='$(T)' sh tests/run.sh integration
 
+# Figures, never asserted: run on a quiet machine.
+bench: all tools
+	@$(PYTHON) tests/bench/bench.py $(OUT) $(BENCH_ARGS)
+
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(DAEMON_SRC) $(SERVE_SRC)
 	@mkdir -p $(@D)

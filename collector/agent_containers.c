@@ -59,34 +59,30 @@ static void watch_exit(struct agent *a, struct member *m)
 		close_pidfd(m);
 }
 
-static bool netns_is_owned(const struct agent *a, uint64_t netns, const struct container *but)
+static struct container *network_owner(const struct agent *a, const struct container *but)
 {
 	struct container *const *list;
 	size_t n = container_table_live(a->table, &list);
 
 	for (size_t i = 0; i < n; i++)
-		if (list[i] != but && list[i]->netns == netns && list[i]->owns_network)
-			return true;
-	return false;
+		if (list[i] != but && list[i]->netns == but->netns && list[i]->owns_network)
+			return list[i];
+	return NULL;
 }
 
 /* A namespace's counters are shown once: by the pod's sandbox, else by who came first. */
 static void settle_network(struct agent *a, struct container *c)
 {
-	struct container *const *list;
-
 	if (c->owns_network || !c->netns || c->netns == a->host_netns)
 		return;
-	if (c->meta && c->meta->sandbox) {
-		size_t n = container_table_live(a->table, &list);
+	struct container *owner = network_owner(a, c);
+	bool takes = !owner || (c->meta && c->meta->sandbox);
 
-		for (size_t i = 0; i < n; i++)
-			if (list[i]->netns == c->netns)
-				list[i]->owns_network = false;
-		c->owns_network = true;
-	} else {
-		c->owns_network = !netns_is_owned(a, c->netns, c);
-	}
+	if (owner)
+		member_of(owner)->network_shared = member_of(c)->network_shared = true;
+	if (owner && takes)
+		owner->owns_network = false;
+	c->owns_network = takes;
 }
 
 void agent_learn_pid(struct agent *a, struct member *m)
@@ -399,6 +395,13 @@ static void schedule_member(struct member *m)
 	}
 	if (!settled && step + 1 < COUNT(young_ms)) {
 		m->next_metadata_ns = now + young_ms[step + 1] * NS_PER_MS;
+		return;
+	}
+	/* Nothing on disk speaks of it: looked at ever more seldom. */
+	if (!c->meta) {
+		unsigned doublings = step < 11 ? step + 1 - (unsigned)COUNT(young_ms) : 5;
+
+		m->next_metadata_ns = now + ((uint64_t)STEADY_MS << doublings) * NS_PER_MS;
 		return;
 	}
 	/* Spread by slot, so that hundreds that came together are not looked at together. */

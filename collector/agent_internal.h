@@ -26,6 +26,12 @@
 #define AGENT_MAX_DEGRADED 8
 #define AGENT_SLICE_NS	   (5 * NS_PER_MS) /* longest stretch of rendering */
 
+/* When something was last read, and the container's CPU counter then: what ran nothing since has
+ * changed nothing. */
+struct look {
+	uint64_t mono_ns, cpu_ns;
+};
+
 /* The agent's bookkeeping of one container (container->user). */
 struct member {
 	struct agent *agent;
@@ -39,6 +45,8 @@ struct member {
 	uint64_t oom_counter, oom_kmsg;	   /* kills by the cgroup's counter and by the kernel log */
 	bool fed;			   /* serve knows its slot */
 	bool slow_read;			   /* limits were read once */
+	struct look slow, network, process;
+	bool network_shared; /* others live in its network namespace: its own CPU tells nothing */
 	bool changed;			   /* a figure moved since it was fed */
 	uint64_t rate_cpu_ns, rate_mono_ns; /* what cpu_cores was computed from */
 };

@@ -16,6 +16,7 @@
 #define DISK_AT_LEAST_S 600 /* a container that ran nothing is measured again after this */
 #define DISK_PARTS	(2 + SAMPLE_MAX_VOLUMES) /* layer, log, volumes */
 #define PROCESS_PIDS	4096 /* descriptors are counted for so many processes of a container */
+#define IDLE_TIMES	6    /* intervals after which an idle container is read again */
 #define PROCESS_BATCH	32   /* containers in one job */
 
 /* --- disk space ------------------------------------------------------------------------------ */
@@ -344,19 +345,36 @@ static void collect_process(struct agent *a, struct container *c)
 		(struct process_item){ .c = container_ref(c), .cgroup_path = path, .pid = c->pid };
 }
 
+/* Due, and it ran something since the last look, or that is IDLE_TIMES intervals ago. */
+static bool worth_a_look(const struct agent *a, const struct container *c, struct look *l,
+			 uint32_t interval_ms, bool may_skip)
+{
+	uint64_t now = a->last_tick_ns;
+
+	if (!due(a, c, interval_ms))
+		return false;
+	if (may_skip && l->mono_ns && (c->sample.have & SAMPLE_CPU) &&
+	    l->cpu_ns == c->sample.cpu_usage_ns &&
+	    now - l->mono_ns < IDLE_TIMES * interval_ms * NS_PER_MS)
+		return false;
+	*l = (struct look){ now, c->sample.cpu_usage_ns };
+	return true;
+}
+
 static void slow_one(struct agent *a, struct container *c, bool first)
 {
 	struct member *m = member_of(c);
 
-	if (first || due(a, c, a->config.slow_interval_ms)) {
+	if (first || worth_a_look(a, c, &m->slow, a->config.slow_interval_ms, true)) {
 		sampler_read_slow(a->sampler, c->cg, &c->sample);
 		agent_count_oom(a, m);
 		if (m->attempts > 0)
 			agent_learn_pid(a, m);
 	}
-	if (first || due(a, c, a->config.network_interval_ms))
+	if (first || worth_a_look(a, c, &m->network, a->config.network_interval_ms,
+				  !m->network_shared))
 		read_network(a, c);
-	if (!first && due(a, c, a->config.process_interval_ms))
+	if (!first && worth_a_look(a, c, &m->process, a->config.process_interval_ms, true))
 		collect_process(a, c);
 }
 

@@ -34,7 +34,7 @@ enum sample_have {
 	SAMPLE_MEMORY_SPEC = 1 << 14,	/* limits */
 	SAMPLE_OOM = 1 << 15,
 	SAMPLE_IO = 1 << 16,
-	SAMPLE_PIDS = 1 << 17,	  /* threads, threads_max */
+	SAMPLE_PIDS = 1 << 17,	    /* threads, threads_max */
 	SAMPLE_PROCESSES = 1 << 18, /* processes */
 	SAMPLE_PSI_CPU = 1 << 19,
 	SAMPLE_PSI_MEMORY = 1 << 20,
@@ -42,12 +42,13 @@ enum sample_have {
 	SAMPLE_NETWORK = 1 << 22,
 	SAMPLE_TCP = 1 << 23,
 	SAMPLE_HUGETLB = 1 << 24,
-	SAMPLE_DISK = 1 << 25,	 /* writable layer, log */
+	SAMPLE_DISK = 1 << 25, /* writable layer, log */
 	SAMPLE_ULIMITS = 1 << 26,
 	SAMPLE_FDS = 1 << 27, /* fds, sockets */
 };
 
-enum tcp_state { /* order of the kernel's numbers 1 to 11 (include/net/tcp_states.h) */
+/* order of the kernel's numbers 1 to 11 (include/net/tcp_states.h) */
+enum tcp_state {
 	TCP_STATE_ESTABLISHED,
 	TCP_STATE_SYNSENT,
 	TCP_STATE_SYNRECV,
@@ -129,8 +130,8 @@ struct sample {
 
 	uint64_t disk_layer_bytes, disk_layer_inodes; /* writable layer */
 	uint64_t disk_log_bytes, disk_log_inodes;
-	uint64_t disk_limit_bytes;   /* capacity of the file system under the layer */
-	char disk_device[64];	     /* its device */
+	uint64_t disk_limit_bytes; /* capacity of the file system under the layer */
+	char disk_device[64];	   /* its device */
 	struct sample_volume volumes[SAMPLE_MAX_VOLUMES];
 	uint32_t volumes_n;
 };

@@ -240,6 +240,7 @@ class Containerd:
             self.ctr("image", "import", f"{self.folder}/image.tar", namespace=namespace)
         self.image = f"docker.io/{IMAGE}"
         self.ids = []
+        self.run("first")  # as with dockerd: it shows agents where this one keeps its files
 
     def ctr(self, *arguments, check=True, namespace=None):
         return run("ctr", "-a", f"{self.folder}/containerd.sock",

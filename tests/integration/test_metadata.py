@@ -58,14 +58,16 @@ def test_a_container_of_another_user_shows_it_and_has_no_effective_capabilities(
 
 
 def test_the_first_container_of_a_dockerd_with_its_own_data_root_gets_its_metadata():
+    """The agent runs already, and has seen no container from which it could learn that root."""
     for c in docker().api("GET", "/containers/json?all=1"):
         docker().remove(c["Id"])
-    with Agent() as a:
-        with Running("firstone") as c:
+    try:
+        with Agent() as a, Running("firstone") as c:
             wait_until(lambda: [x for x in a.containers().values() if x["id"] == c.id
                                 and (x["name"], x["image"], x["runtime"]) ==
                                 (c.name, IMAGE, "docker")], 5, "name, image and runtime")
-    docker().run("first")
+    finally:
+        docker().run("first")
 
 
 def test_a_privileged_container_is_shown_as_privileged():

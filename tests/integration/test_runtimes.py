@@ -104,8 +104,9 @@ def test_a_pods_container_shows_pod_namespace_and_container_name_with_both_cgrou
         try:
             c = find(lambda c: c["id"] == cid and c["image"], f"the pod's container ({driver})")
             same(c["runtime"], "containerd", f"runtime ({driver})")
-            same(c["pod"], {"name": "web-0", "namespace": "shop", "uid": uid,
-                            "container": "nginx"}, f"pod ({driver})")
+            same({n: c["pod"][n] for n in ("name", "namespace", "uid", "container")},
+                 {"name": "web-0", "namespace": "shop", "uid": uid, "container": "nginx"},
+                 f"pod ({driver})")
             same(c["image"], "nginx:1.25", f"image ({driver})")
             same(c["cgroup"], path, f"cgroup ({driver})")
             measured(path)
