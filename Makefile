@@ -6,7 +6,8 @@
 #   make test         installs what the tests need, builds, runs every test (root)
 #   make unit         unit tests alone; SAN=address,undefined or SAN=thread for sanitizers
 #   make integration  integration tests alone (root); T=name runs those whose name holds it
-#   make lint         clang-format, clang-tidy, cppcheck, gcc -fanalyzer
+#   make lint         rules of the tree, clang-format, clang-tidy, cppcheck, gcc -fanalyzer
+#   make fuzz-run     each fuzz target for SECONDS=20 (clang)
 #   make bench        figures: floor, ours, ratios (root)
 #   make install      DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make clean
@@ -59,17 +60,17 @@ CPPFLAGS += -include collector/base/banned.h
 DAEMON_LIBS := -lyaml -ljansson -lnettle -lcap -lm
 SERVE_LIBS := -lmicrohttpd -lrrd -ljansson -lseccomp -lgnutls -lz -lm
 
-BASE_SRC := $(wildcard collector/base/*.c)
-WIRE_SRC := $(wildcard collector/wire*.c)
-DAEMON_SRC := $(filter-out collector/main.c,$(wildcard collector/*.c)) $(BASE_SRC) \
-	$(wildcard detector/*.c)
-SERVE_SRC := $(filter-out http/main.c,$(wildcard http/*.c)) $(BASE_SRC) $(WIRE_SRC)
+BASE_SRC := $(sort $(wildcard collector/base/*.c))
+WIRE_SRC := $(sort $(wildcard collector/wire*.c))
+DAEMON_SRC := $(filter-out collector/main.c,$(sort $(wildcard collector/*.c))) $(BASE_SRC) \
+	$(sort $(wildcard detector/*.c))
+SERVE_SRC := $(filter-out http/main.c,$(sort $(wildcard http/*.c))) $(BASE_SRC) $(WIRE_SRC)
 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 all: $(OUT)/bulkheadd $(OUT)/bulkhead
 .PHONY: all tools run test unit integration lint bench install uninstall clean deps test-deps \
-	format fuzz
+	format fuzz fuzz-run
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -136,8 +137,13 @@ $(OUT)/unit/http/%: $(OBJ)/tests/unit/http/%.o $(UNIT_HELP) $(OUT)/libserve.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(SERVE_LIBS) -lcmocka
 
+# A build with sanitizers is not hardened and is not what is installed.
+ifeq ($(SAN),)
+CHECK_ELF = 'sh tests/unit/check_elf.sh $(OUT)/bulkheadd $(OUT)/bulkhead'
+unit: $(OUT)/bulkheadd $(OUT)/bulkhead
+endif
 unit: $(TEST_DAEMON) $(TEST_SERVE)
-	@sh tests/unit/run.sh $^
+	@sh tests/unit/run.sh $(TEST_DAEMON) $(TEST_SERVE) 'sh tests/lint/check_tree.sh' $(CHECK_ELF)
 
 # --- helpers of integration tests and benches: one C file, one program, no library of ours ----
 TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c))
@@ -157,15 +163,35 @@ integration:
 bench: all tools
 	@$(PYTHON) tests/bench/bench.py $(OUT) $(BENCH_ARGS)
 
-FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(DAEMON_SRC) $(SERVE_SRC)
+# --- fuzzing: clang's libFuzzer; the parsers are compiled once for all targets ---------------
+FUZZ_DIR := $(BUILD)/fuzz
+FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
+	$(wildcard collector/cgparse*.c collector/config*.c) collector/cgroup_layout.c \
+	collector/identity.c collector/kmsg.c collector/procstat.c http/request.c
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZERS := $(addprefix $(FUZZ_DIR)/,$(FUZZ_NAMES))
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -pthread -I. -D_GNU_SOURCE -DBULKHEAD_VERSION='"fuzz"' \
+	-DBULKHEAD_REVISION='"fuzz"' -include collector/base/banned.h $(WARN) \
+	-fno-sanitize-recover=all
+$(FUZZ_DIR)/obj/%.o: %.c Makefile
+	$(call say,FUZZ,$<)
 	@mkdir -p $(@D)
-	$(Q)clang -I. -D_GNU_SOURCE -DBULKHEAD_VERSION='"fuzz"' -DBULKHEAD_REVISION='"fuzz"' \
-		-O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< $(DAEMON_SRC) \
-		$(DAEMON_LIBS) -lpthread
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+$(FUZZ_DIR)/libfuzz.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(FUZZ_SRC))
+$(FUZZ_DIR)/fuzz_%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/libfuzz.a
+	$(call say,LD,$@)
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -lm
 fuzz: $(FUZZERS)
 
--include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+# Whether clang has the runtime is asked only when it matters.
+SECONDS ?= 20
+fuzz-run:
+	+@if echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null; then \
+		$(MAKE) --no-print-directory fuzz || exit 1; fi; \
+	sh tests/fuzz/run.sh $(SECONDS) $(FUZZERS)
+
+-include $(shell find $(OUT) $(FUZZ_DIR) -name '*.d' 2>/dev/null | sort -u)
 
 # --- run, install, lint: what follows builds nothing of its own ------------------------------
 # Under sudo the build belongs to the user who called it, so that `make` works afterwards too.
@@ -222,32 +248,42 @@ uninstall:
 
 LINT_SRC := $(sort $(DAEMON_SRC) $(SERVE_SRC) $(wildcard collector/main.c http/main.c))
 FORMAT_SRC := $(shell find collector detector http tests -name '*.[ch]' | sort)
-# Leaks: the analysers do not know cleanup attributes and memory kept in structures; LeakSanitizer
-# does (make unit SAN=address). err.c defines what the assumption wraps; every other file sees it.
+# err.c defines what the assumption wraps; every other file sees it.
 LINT_EACH := $(filter-out collector/base/err.c,$(LINT_SRC))
-LINT_FLAGS := $(filter-out -D_FORTIFY_SOURCE=3,$(CPPFLAGS)) -include tests/lint/assume.h \
-	-std=gnu11 -pthread
+LINT_FLAGS := $(filter-out -D_FORTIFY_SOURCE=3,$(CPPFLAGS)) -std=gnu11 -pthread
+LINT_ASSUME := -include tests/lint/assume.h
+# Leaks are gcc's alone: clang-tidy and cppcheck do not know cleanup attributes. gcc in turn loses
+# sight of memory that a structure of the caller keeps, in these files; LeakSanitizer looks after
+# them (make unit SAN=address).
+LINT_KEEPS := collector/agent_slow.c http/link.c
 LINT_JOBS ?= 2
 format:
 	clang-format -i $(FORMAT_SRC)
-lint: lint-format lint-cppcheck lint-gcc lint-tidy # make -k lint shows all of them
+lint: lint-tree lint-format lint-cppcheck lint-gcc lint-tidy # make -k lint shows all of them
+lint-tree:
+	@sh tests/lint/check_tree.sh
 lint-format:
 	clang-format --dry-run -Werror $(FORMAT_SRC)
 lint-cppcheck:
 	cppcheck -q -j $(LINT_JOBS) --std=c11 --enable=warning,performance,portability \
-		--inline-suppr --suppress=varFuncNullUB --suppress=memleak --suppress=uninitvar \
+		--inline-suppr --suppress=varFuncNullUB --suppress=memleak \
 		--error-exitcode=1 \
 		--include=tests/lint/cppcheck.h \
 		-I. -D_GNU_SOURCE -DBULKHEAD_VERSION='""' -DBULKHEAD_REVISION='""' $(LINT_SRC)
 lint-gcc: $(SERVE_GEN)
 	@echo 'gcc -fanalyzer on every file'
-	@printf '%s\n' $(LINT_EACH) | xargs -P $(LINT_JOBS) -I '{}' gcc $(LINT_FLAGS) -O2 -fPIE \
-		-fanalyzer -Wno-analyzer-malloc-leak -Werror -c '{}' -o /dev/null
+	@gcc $(LINT_FLAGS) -O2 -fPIE -fanalyzer -Werror -c collector/base/err.c -o /dev/null
+	@printf '%s\n' $(filter-out $(LINT_KEEPS),$(LINT_EACH)) | xargs -P $(LINT_JOBS) -I '{}' \
+		gcc $(LINT_FLAGS) $(LINT_ASSUME) -O2 -fPIE -fanalyzer -Werror -c '{}' -o /dev/null
+	@printf '%s\n' $(LINT_KEEPS) | xargs -P $(LINT_JOBS) -I '{}' \
+		gcc $(LINT_FLAGS) $(LINT_ASSUME) -O2 -fPIE -fanalyzer -Wno-analyzer-malloc-leak \
+		-Werror -c '{}' -o /dev/null
 lint-tidy: $(SERVE_GEN)
 	@echo 'clang-tidy on every file'
+	@clang-tidy --quiet collector/base/err.c -- $(LINT_FLAGS) 2>/dev/null
 	@printf '%s\n' $(LINT_EACH) | xargs -P $(LINT_JOBS) -I '{}' sh -c \
-		'clang-tidy --quiet "$$0" -- "$$@" 2>/dev/null' '{}' $(LINT_FLAGS)
-.PHONY: lint-format lint-cppcheck lint-gcc lint-tidy
+		'clang-tidy --quiet "$$0" -- "$$@" 2>/dev/null' '{}' $(LINT_FLAGS) $(LINT_ASSUME)
+.PHONY: lint-tree lint-format lint-cppcheck lint-gcc lint-tidy
 
 clean:
 	rm -rf $(BUILD)

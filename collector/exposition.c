@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/exposition.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -72,16 +73,17 @@ int exposition_new(struct exposition **out, const struct agent_state *state, boo
 	AUTO(exposition_free) struct exposition *x = calloc(1, sizeof(*x));
 	struct container *const *live, *const *ended;
 	size_t live_n = container_table_live(state->containers, &live);
-	size_t ended_n = container_table_ended(state->containers, &ended);
+	size_t all_n = live_n + container_table_ended(state->containers, &ended);
 
 	if (!x)
 		return err_set(e, ENOMEM, "exposition");
+	assert(all_n >= live_n);
 	x->scrape.openmetrics = openmetrics;
 	buf_init(&x->scrape.extra, 1 << 16);
-	x->entries = calloc(live_n + ended_n + 1, sizeof(*x->entries));
+	x->entries = calloc(all_n + 1, sizeof(*x->entries));
 	if (!x->entries)
-		return err_set(e, ENOMEM, "exposition of %zu containers", live_n + ended_n);
-	for (size_t i = 0; i < live_n + ended_n; i++) {
+		return err_set(e, ENOMEM, "exposition of %zu containers", all_n);
+	for (size_t i = 0; i < all_n; i++) {
 		struct container *c = container_ref(i < live_n ? live[i] : ended[i - live_n]);
 
 		x->entries[x->n++] = (struct entry){ c, c };

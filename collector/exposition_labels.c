@@ -234,6 +234,7 @@ static int add_all(struct buf *b, struct container *c)
 	c->info_refused = 0;
 	if (n > 0)
 		memcpy(sorted, m->labels, n * sizeof(sorted[0]));
+	/* cppcheck-suppress uninitvar ; the first n are set */
 	qsort(sorted, n, sizeof(sorted[0]), by_name); /* the name is the first member */
 	for (size_t i = 0; i < n; i++) {
 		int r = add_name(&set, or_empty(sorted[i].name), or_empty(sorted[i].value));

@@ -51,7 +51,7 @@ const char *runtime_name(enum runtime r)
 
 static bool split(const char *path, struct path *p)
 {
-	struct span rest = span_str(path), piece;
+	struct span rest = span_str(path), piece = { NULL, 0 };
 
 	p->n = 0;
 	if (rest.n < 2 || rest.n >= PATH_MAX || rest.p[0] != '/')
@@ -62,7 +62,7 @@ static bool split(const char *path, struct path *p)
 			return false;
 		p->part[p->n++] = piece;
 	}
-	return true;
+	return p->n > 0;
 }
 
 static bool strip_prefix(struct span *s, const char *prefix)

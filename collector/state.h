@@ -22,10 +22,10 @@ struct agent_counters {		    /* bulkheadd's own; all since start unless said */
 	uint64_t ticks, ticks_late; /* sampling rounds, and those begun over one interval late */
 	uint64_t last_round_ns;	    /* time the last round took */
 	uint64_t metadata_reads, metadata_failures;
-	uint64_t feed_dropped; /* frames to serve dropped because the socket was full */
-	uint64_t serve_starts; /* times bulkhead serve was started */
-	uint64_t requests,
-		requests_refused; /* from serve and the socket; refused by role or limit */
+	uint64_t feed_dropped;	   /* frames to serve dropped because the socket was full */
+	uint64_t serve_starts;	   /* times bulkhead serve was started */
+	uint64_t requests;	   /* from serve and the socket */
+	uint64_t requests_refused; /* by role or limit */
 	uint64_t disk_walks, disk_walks_unfinished;
 	uint64_t oom_events, kmsg_lost;
 	uint64_t reloads, config_last_reload_unix_ns;

@@ -125,8 +125,14 @@ void wire_samples_begin(struct wire_writer *w, uint64_t unix_ns, uint32_t count)
 #define SAMPLE_FIELDS(X)                                                                           \
 	X(cpu_ns)                                                                                  \
 	X(memory_working_set)                                                                      \
-	X(io_read_bytes) X(io_write_bytes) X(net_rx_bytes) X(net_tx_bytes) X(pids) X(psi_cpu_us)   \
-		X(psi_memory_us) X(psi_io_us)
+	X(io_read_bytes)                                                                           \
+	X(io_write_bytes)                                                                          \
+	X(net_rx_bytes)                                                                            \
+	X(net_tx_bytes)                                                                            \
+	X(pids)                                                                                    \
+	X(psi_cpu_us)                                                                              \
+	X(psi_memory_us)                                                                           \
+	X(psi_io_us)
 
 void wire_sample_put(struct wire_writer *w, const struct wire_sample *s)
 {

@@ -83,6 +83,31 @@ int cli_bad_usage(const char *command)
 	return CLI_USAGE;
 }
 
+int cli_common_option(struct cli_options *o, int option)
+{
+	switch (option) {
+	case CLI_OPT_JSON:
+		o->json = true;
+		return CLI_GO_ON;
+	case CLI_OPT_SOCKET:
+		o->socket = optarg;
+		return CLI_GO_ON;
+	case 'h':
+		fputs(o->help, stdout);
+		return CLI_OK;
+	default:
+		return cli_bad_usage(o->command);
+	}
+}
+
+int cli_no_arguments(const struct cli_options *o, int argc)
+{
+	if (optind >= argc)
+		return CLI_GO_ON;
+	fprintf(stderr, "bulkhead %s takes no arguments.\n", o->command);
+	return cli_bad_usage(o->command);
+}
+
 const char *cli_socket_path(const char *option, char *out, size_t cap)
 {
 	const char *dir = getenv("BULKHEAD_RUN_DIR");

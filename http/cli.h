@@ -5,6 +5,7 @@
 #ifndef BULKHEAD_CLI_H
 #define BULKHEAD_CLI_H
 
+#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +41,25 @@ json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, cons
 int cli_print_json(json_t *json);	/* indented, pure ASCII */
 int cli_print(const struct buf *b);	/* to stdout: CLI_OK or CLI_FAILED */
 int cli_bad_usage(const char *command); /* after getopt's own message */
+
+/* What every command that asks takes; a command's own options go before the common ones. */
+struct cli_options {
+	const char *command, *help; /* name, text */
+	const char *socket;	    /* of --socket, or NULL */
+	bool json;
+};
+enum { CLI_OPT_JSON = 256, CLI_OPT_SOCKET, CLI_OPT_OWN };
+#define CLI_COMMON_OPTIONS                                                                         \
+	{ "json", no_argument, NULL, CLI_OPT_JSON },                                               \
+		{ "socket", required_argument, NULL, CLI_OPT_SOCKET },                             \
+		{ "help", no_argument, NULL, 'h' },                                                \
+	{                                                                                          \
+		NULL, 0, NULL, 0                                                                   \
+	}
+#define CLI_GO_ON (-1)
+/* Takes an option that is not the command's own: CLI_GO_ON, or the exit code. */
+int cli_common_option(struct cli_options *o, int option);
+int cli_no_arguments(const struct cli_options *o, int argc); /* CLI_GO_ON, or CLI_USAGE */
 
 struct cli_terminal {
 	bool colour;

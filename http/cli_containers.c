@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* bulkhead containers: a table of what runs, newest figures. */
-#include <getopt.h>
 #include <limits.h>
 #include <string.h>
 
@@ -152,53 +151,37 @@ int cli_containers_text(const json_t *answer, const struct cli_containers_view *
 
 int cli_containers(int argc, char **argv)
 {
-	enum { OPT_JSON = 256, OPT_NO_TRUNC, OPT_SOCKET };
+	enum { OPT_NO_TRUNC = CLI_OPT_OWN };
 	static const struct option options[] = { { "all", no_argument, NULL, 'a' },
-						 { "json", no_argument, NULL, OPT_JSON },
 						 { "no-trunc", no_argument, NULL, OPT_NO_TRUNC },
-						 { "socket", required_argument, NULL, OPT_SOCKET },
-						 { "help", no_argument, NULL, 'h' },
-						 { NULL, 0, NULL, 0 } };
+						 CLI_COMMON_OPTIONS };
 	struct cli_containers_view view = { .now_unix_ns = unix_ns() };
-	bool all = false, as_json = false;
-	const char *socket = NULL;
+	struct cli_options common = { .command = "containers", .help = help };
 	char path[PATH_MAX];
-	int option;
+	bool all = false;
+	int option, r = CLI_GO_ON;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "ah", options, NULL)) != -1) {
-		switch (option) {
-		case 'a':
+	while (r == CLI_GO_ON && (option = getopt_long(argc, argv, "ah", options, NULL)) != -1) {
+		if (option == 'a')
 			all = true;
-			break;
-		case OPT_JSON:
-			as_json = true;
-			break;
-		case OPT_NO_TRUNC:
+		else if (option == OPT_NO_TRUNC)
 			view.no_trunc = true;
-			break;
-		case OPT_SOCKET:
-			socket = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		default:
-			return cli_bad_usage("containers");
-		}
+		else
+			r = cli_common_option(&common, option);
 	}
-	if (optind < argc) {
-		fprintf(stderr, "bulkhead containers takes no arguments.\n");
-		return cli_bad_usage("containers");
-	}
-	json_t *answer = cli_ask(cli_socket_path(socket, path, sizeof(path)), WIRE_OP_GET,
+	if (r == CLI_GO_ON)
+		r = cli_no_arguments(&common, argc);
+	if (r != CLI_GO_ON)
+		return r;
+	json_t *answer = cli_ask(cli_socket_path(common.socket, path, sizeof(path)), WIRE_OP_GET,
 				 "/api/v1/containers", all ? "ended=1" : "");
 	AUTO_BUF struct buf out = { .fd = -1 };
-	int r = CLI_FAILED;
 
+	r = CLI_FAILED;
 	buf_init(&out, 64u << 20);
 	view.terminal = cli_terminal();
-	if (answer && as_json)
+	if (answer && common.json)
 		r = cli_print_json(answer);
 	else if (answer && cli_containers_text(answer, &view, &out) == CLI_OK)
 		r = cli_print(&out);

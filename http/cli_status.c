@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* bulkhead status: how the agent itself is. */
-#include <getopt.h>
 #include <limits.h>
 #include <string.h>
 
@@ -172,44 +171,26 @@ int cli_status_text(const json_t *answer, const struct cli_terminal *to, struct 
 
 int cli_status(int argc, char **argv)
 {
-	enum { OPT_JSON = 256, OPT_SOCKET };
-	static const struct option options[] = { { "json", no_argument, NULL, OPT_JSON },
-						 { "socket", required_argument, NULL, OPT_SOCKET },
-						 { "help", no_argument, NULL, 'h' },
-						 { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { CLI_COMMON_OPTIONS };
+	struct cli_options common = { .command = "status", .help = help };
 	struct cli_terminal to = cli_terminal();
-	const char *socket = NULL;
 	char path[PATH_MAX];
-	bool as_json = false;
-	int option;
+	int option, r = CLI_GO_ON;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case OPT_JSON:
-			as_json = true;
-			break;
-		case OPT_SOCKET:
-			socket = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		default:
-			return cli_bad_usage("status");
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "bulkhead status takes no arguments.\n");
-		return cli_bad_usage("status");
-	}
-	json_t *answer = cli_ask(cli_socket_path(socket, path, sizeof(path)), WIRE_OP_GET,
+	while (r == CLI_GO_ON && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+		r = cli_common_option(&common, option);
+	if (r == CLI_GO_ON)
+		r = cli_no_arguments(&common, argc);
+	if (r != CLI_GO_ON)
+		return r;
+	json_t *answer = cli_ask(cli_socket_path(common.socket, path, sizeof(path)), WIRE_OP_GET,
 				 "/api/v1/status", "");
 	AUTO_BUF struct buf out = { .fd = -1 };
-	int r = CLI_FAILED;
 
+	r = CLI_FAILED;
 	buf_init(&out, 1u << 20);
-	if (answer && as_json)
+	if (answer && common.json)
 		r = cli_print_json(answer);
 	else if (answer && cli_status_text(answer, &to, &out) == CLI_OK)
 		r = cli_print(&out);

@@ -133,6 +133,8 @@ void cli_table_print(const struct cli_table *t, const struct cli_terminal *to, s
 
 	if (t->failed)
 		out->failed = true;
+	if (t->columns_n == 0)
+		return;
 	for (size_t i = 0; i < t->columns_n; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s", t->columns[i].title);
 		titles[i] = (struct cli_cell){ names[i], CLI_DIM };

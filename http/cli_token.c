@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* bulkhead token: a viewer's token for the dashboard and the API. */
-#include <getopt.h>
 #include <limits.h>
 
 #include "http/cli.h"
@@ -33,46 +32,35 @@ static int print_token(const json_t *answer)
 
 int cli_token(int argc, char **argv)
 {
-	enum { OPT_JSON = 256, OPT_FOR, OPT_SOCKET };
-	static const struct option options[] = { { "json", no_argument, NULL, OPT_JSON },
-						 { "for", required_argument, NULL, OPT_FOR },
-						 { "socket", required_argument, NULL, OPT_SOCKET },
-						 { "help", no_argument, NULL, 'h' },
-						 { NULL, 0, NULL, 0 } };
-	const char *socket = NULL, *valid_for = DEFAULT_FOR;
+	enum { OPT_FOR = CLI_OPT_OWN };
+	static const struct option options[] = { { "for", required_argument, NULL, OPT_FOR },
+						 CLI_COMMON_OPTIONS };
+	struct cli_options common = { .command = "token", .help = help };
+	const char *valid_for = DEFAULT_FOR;
 	char path[PATH_MAX], query[24];
-	bool as_json = false;
 	uint64_t seconds;
-	int option;
+	int option, r = CLI_GO_ON;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case OPT_JSON:
-			as_json = true;
-			break;
-		case OPT_FOR:
+	while (r == CLI_GO_ON && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == OPT_FOR)
 			valid_for = optarg;
-			break;
-		case OPT_SOCKET:
-			socket = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		default:
-			return cli_bad_usage("token");
-		}
+		else
+			r = cli_common_option(&common, option);
 	}
-	if (optind < argc || !cli_parse_duration(valid_for, &seconds)) {
+	if (r == CLI_GO_ON)
+		r = cli_no_arguments(&common, argc);
+	if (r != CLI_GO_ON)
+		return r;
+	if (!cli_parse_duration(valid_for, &seconds)) {
 		fprintf(stderr, "--for takes a time such as 15m, 12h or 7d.\n");
 		return cli_bad_usage("token");
 	}
 	snprintf(query, sizeof(query), "%llu", (unsigned long long)seconds);
-	json_t *answer =
-		cli_ask(cli_socket_path(socket, path, sizeof(path)), WIRE_OP_TOKEN, "", query);
-	int r = !answer ? CLI_FAILED : as_json ? cli_print_json(answer) : print_token(answer);
+	json_t *answer = cli_ask(cli_socket_path(common.socket, path, sizeof(path)), WIRE_OP_TOKEN,
+				 "", query);
 
+	r = !answer ? CLI_FAILED : common.json ? cli_print_json(answer) : print_token(answer);
 	json_decref(answer);
 	return r;
 }

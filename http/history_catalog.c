@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +66,7 @@ void history_entity_dir(const struct history_entity *n, char out[HISTORY_PATH_BY
 	/* "image:x" and "fs:x" are keys that no container can have; the prefix is no file name */
 	const char *colon = strchr(n->key, ':'), *base = colon ? colon + 1 : n->key;
 
+	assert(n->kind < HISTORY_KINDS);
 	snprintf(out, HISTORY_PATH_BYTES, "history/%s%s%s", kind_dirs[n->kind],
 		 n->kind == HISTORY_HOST ? "" : "/", n->kind == HISTORY_HOST ? "" : base);
 }

@@ -99,8 +99,7 @@ void history_answer_json(struct history *h, const struct history_data *d,
 
 static void add_entity(struct buf *b, const struct history_entity *n)
 {
-	const struct history_run *first = n->runs_n ? &n->runs[0] : NULL;
-	int64_t start = first ? first->started : n->live ? n->live->started : 0;
+	int64_t start = n->runs_n ? n->runs[0].started : n->live ? n->live->started : 0;
 	uint64_t bytes = n->meta_bytes;
 
 	for (uint32_t i = 0; i < n->runs_n; i++)

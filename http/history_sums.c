@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ static uint32_t span_seconds(const struct history *h)
 
 static double *second(const struct history_sums *u, int64_t t)
 {
+	assert(u->span > 0);
 	return u->v + (size_t)(t % u->span) * HISTORY_MAX_METRICS;
 }
 

@@ -7,23 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The byte of "%XX" at the start of s, or -1. */
 static int escaped_byte(struct span s)
 {
 	if (s.n < 3)
 		return -1;
-	int high = hex_value(s.p[1]), low = hex_value(s.p[2]);
+	int high = parse_hex_digit(s.p[1]), low = parse_hex_digit(s.p[2]);
 
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
@@ -148,7 +137,7 @@ static bool host_name(struct span header, struct span *name)
 	}
 	for (size_t i = 0; i < port.n; i++)
 		if (i == 0 ? port.p[i] != ':'
-			   : hex_value(port.p[i]) < 0 || hex_value(port.p[i]) > 9)
+			   : parse_hex_digit(port.p[i]) < 0 || parse_hex_digit(port.p[i]) > 9)
 			return false;
 	return name->n > 0;
 }

@@ -309,23 +309,13 @@ static bool escape_json(struct buf *b, struct span ch)
 {
 	if (ch.n > 1)
 		return false;
-	switch (ch.p[0]) {
-	case '\\':
-		buf_add_str(b, "\\\\");
+	if (escape_prom(b, ch)) /* JSON writes these three the same way */
 		return true;
-	case '"':
-		buf_add_str(b, "\\\"");
-		return true;
-	case '\n':
-		buf_add_str(b, "\\n");
-		return true;
-	case '\t':
+	if (ch.p[0] == '\t')
 		buf_add_str(b, "\\t");
-		return true;
-	default:
+	else
 		buf_printf(b, "\\u%04x", (unsigned)(unsigned char)ch.p[0]);
-		return true;
-	}
+	return true;
 }
 
 void buf_add_json(struct buf *b, struct span s)

@@ -24,6 +24,18 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	return -code;
 }
 
+/* ": text" behind the first n bytes. */
+static void append(struct err *e, int n, const char *text)
+{
+	mark_cut(e, n);
+	if (n < 0 || (size_t)n >= sizeof(e->text))
+		return;
+	size_t room = sizeof(e->text) - (size_t)n;
+
+	if (snprintf(e->text + n, room, ": %s", text) >= (int)room)
+		mark_cut(e, (int)sizeof(e->text));
+}
+
 int err_errno(struct err *e, const char *fmt, ...)
 {
 	int code = errno ? errno : EIO;
@@ -35,14 +47,7 @@ int err_errno(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	mark_cut(e, n);
-	if (n >= 0 && (size_t)n < sizeof(e->text)) {
-		size_t room = sizeof(e->text) - (size_t)n;
-		const char *text = strerror_r(code, reason, sizeof(reason));
-
-		if (snprintf(e->text + n, room, ": %s", text) >= (int)room)
-			mark_cut(e, (int)sizeof(e->text));
-	}
+	append(e, n, strerror_r(code, reason, sizeof(reason)));
 	errno = code;
 	return -code;
 }
@@ -58,12 +63,6 @@ int err_prefix(struct err *e, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	mark_cut(e, n);
-	if (n >= 0 && (size_t)n < sizeof(e->text)) {
-		size_t room = sizeof(e->text) - (size_t)n;
-
-		if (snprintf(e->text + n, room, ": %s", old) >= (int)room)
-			mark_cut(e, (int)sizeof(e->text));
-	}
+	append(e, n, old);
 	return code;
 }

@@ -38,7 +38,7 @@ int io_read_buf_at(int dir_fd, const char *path, struct buf *b, struct err *e)
 		return err_errno(e, "cannot open '%s'", path);
 	for (;;) {
 		size_t left = b->max - b->len, want = left < 16384 ? left : 16384;
-		char probe, *p = want ? buf_reserve(b, want) : &probe;
+		char probe = 0, *p = want ? buf_reserve(b, want) : &probe;
 
 		if (!p)
 			return err_set(e, ENOMEM, "no memory to read '%s'", path);

@@ -120,7 +120,7 @@ bool parse_u32(struct span s, uint32_t *out)
 	return true;
 }
 
-static int hex_digit(char c)
+int parse_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -138,7 +138,7 @@ bool parse_hex_u64(struct span s, uint64_t *out)
 	if (s.n == 0 || s.n > 16)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		int digit = hex_digit(s.p[i]);
+		int digit = parse_hex_digit(s.p[i]);
 
 		if (digit < 0)
 			return false;
@@ -255,7 +255,8 @@ bool parse_rfc3339_ns(struct span s, uint64_t *unix_ns)
 	int64_t secs = days_from_civil((int64_t)century * 100 + year, month, day) * 86400 +
 		       hour * 3600 + minute * 60 + second - offset_s;
 
-	if (secs < 0)
+	/* nanoseconds in 64 bits end in July 2554; RFC 3339 goes on to the year 9999 */
+	if (secs < 0 || (uint64_t)secs >= UINT64_MAX / 1000000000U)
 		return false;
 	*unix_ns = (uint64_t)secs * 1000000000U + nanos;
 	return true;

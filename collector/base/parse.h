@@ -34,12 +34,13 @@ bool span_word(struct span *rest, struct span *word);
 bool parse_u64(struct span s, uint64_t *out);
 bool parse_i64(struct span s, int64_t *out); /* as above with an optional leading '-' */
 bool parse_u32(struct span s, uint32_t *out);
+int parse_hex_digit(char c);			  /* its value, or -1; either case */
 bool parse_hex_u64(struct span s, uint64_t *out); /* no 0x prefix, either case */
 bool parse_octal_u32(struct span s, uint32_t *out);
 bool parse_double(struct span s, double *out); /* "1.25", "-3", "1e9"; finite only */
 
 /* RFC 3339 ("2026-11-21T22:52:00.123456789Z", or with +hh:mm) to ns since the epoch; false when
- * malformed or before 1970. Docker's zero time "0001-01-01T00:00:00Z" is false. */
+ * malformed, before 1970 or after 2553. Docker's zero time "0001-01-01T00:00:00Z" is false. */
 bool parse_rfc3339_ns(struct span s, uint64_t *unix_ns);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
 	const char *prefix = argc > 2 ? argv[2] : "";
 	pid_t *pids = calloc((size_t)n + 1, sizeof(*pids));
 	char name[65], path[1024];
+	int tries = 500; /* at 10 ms, of all removals together: dying processes leave a cgroup late */
 
 	if (n < 1 || !pids) {
 		fprintf(stderr, "usage: cgroups N PREFIX [busy]\n");
@@ -112,6 +114,7 @@ int main(int argc, char **argv)
 			make(roots[r], prefix, name);
 		pids[i] = fork();
 		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			signal(SIGTERM, SIG_DFL);
 			for (int r = 0; r < roots_n; r++)
 				join(roots[r], prefix, name);
@@ -136,7 +139,7 @@ int main(int argc, char **argv)
 		for (int i = 0; i < n; i++) {
 			name_of(name, i);
 			snprintf(path, sizeof(path), "%.250s/%.200s/%s", roots[r], prefix, name);
-			for (int t = 0; rmdir(path) < 0 && errno == EBUSY && t < 100; t++)
+			for (; rmdir(path) < 0 && errno == EBUSY && tries > 0; tries--)
 				usleep(10000);
 		}
 		snprintf(path, sizeof(path), "%.250s/%.200s", roots[r], prefix);

@@ -4,8 +4,18 @@
 import re
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _VALUE = re.compile(r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|Inf)|NaN")
+
+
+def _no_groups(pattern):
+    return re.sub(r"\((?!\?)", "(?:", pattern.pattern)
+
+
+# A whole good line at once: expositions have tens of thousands. What does not fit is read again,
+# slowly, to say why.
+_PAIR = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"')
+_LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:%s(?:,|(?=\})))*)\})? (%s)" %
+                   (_no_groups(_PAIR), _no_groups(_VALUE)))
 _TYPES = ("counter", "gauge", "histogram", "summary", "untyped")
 
 
@@ -13,47 +23,44 @@ class Bad(AssertionError):
     pass
 
 
+def _plain(text):
+    if "\\" not in text:
+        return text
+    return re.sub(r'\\(.)', lambda m: "\n" if m.group(1) == "n" else m.group(1), text)
+
+
 class Sample:
-    __slots__ = ("name", "labels", "value", "line")
+    __slots__ = ("name", "value", "line", "_text", "_labels")
 
-    def __init__(self, name, labels, value, line):
-        self.name, self.labels, self.value, self.line = name, labels, value, line
+    def __init__(self, name, text, value, line):
+        self.name, self.value, self.line = name, value, line
+        self._text, self._labels = text, None
+
+    @property
+    def labels(self):
+        if self._labels is None:
+            found = _PAIR.findall(self._text or "")
+            self._labels = {n: _plain(v) for n, v in found}
+            if len(self._labels) != len(found):
+                raise Bad(f"a label twice: {self.line!r}")
+        return self._labels
 
 
-def _labels(text, at, number):
-    """Reads {..} from text[at], which is '{'. Returns the labels and where they end."""
-    labels = {}
-    at += 1
-    while text[at:at + 1] != "}":
-        m = _LABEL.match(text, at)
-        if not m or text[m.end():m.end() + 2] != '="':
-            raise Bad(f"line {number}: bad label at column {at}: {text!r}")
-        at = m.end() + 2
-        value = []
-        while True:
-            c = text[at:at + 1]
-            if c == "":
-                raise Bad(f"line {number}: label value is not closed: {text!r}")
-            if c == '"':
-                break
-            if c == "\\":
-                escaped = {"\\": "\\", '"': '"', "n": "\n"}.get(text[at + 1:at + 2])
-                if escaped is None:
-                    raise Bad(f"line {number}: bad escape at column {at}: {text!r}")
-                value.append(escaped)
-                at += 2
-                continue
-            value.append(c)
-            at += 1
-        if m.group() in labels:
-            raise Bad(f"line {number}: label {m.group()} twice: {text!r}")
-        labels[m.group()] = "".join(value)
+def _fault(line):
+    """What is wrong with a line that is not a sample; a timestamp is wrong too, we give none."""
+    name = _NAME.match(line)
+    if not name:
+        return "no metric name"
+    at = name.end()
+    if line[at:at + 1] == "{":
         at += 1
-        if text[at:at + 1] == ",":
-            at += 1
-        elif text[at:at + 1] != "}":
-            raise Bad(f"line {number}: after a label value comes ',' or '}}': {text!r}")
-    return labels, at + 1
+        while line[at:at + 1] != "}":
+            pair = _PAIR.match(line, at)
+            if not pair or line[pair.end():pair.end() + 1] not in (",", "}"):
+                return f"bad label at column {at + 1}"
+            at = pair.end() + (line[pair.end()] == ",")
+        at += 1
+    return f"bad value {line[at:]!r}"
 
 
 class Exposition:
@@ -71,14 +78,17 @@ class Exposition:
             if line.startswith("#"):
                 self._comment(line, number, done)
                 continue
-            sample = self._sample(line, number)
+            m = _LINE.fullmatch(line)
+            if not m:
+                raise Bad(f"line {number}: {_fault(line)}: {line!r}")
+            sample = Sample(m.group(1), m.group(2), float(m.group(3)), line)
             family = self._family(sample.name)
             if family != current:
                 if family in done:
                     raise Bad(f"line {number}: {family} is not in one block")
                 done.add(family)
                 current = family
-            key = (sample.name, tuple(sorted(sample.labels.items())))
+            key = line[:m.start(3)]
             if key in seen:
                 raise Bad(f"line {number}: series twice: {line!r}")
             seen.add(key)
@@ -107,21 +117,6 @@ class Exposition:
                                                                              "summary"):
                 return name[:-len(end)]
         raise Bad(f"no TYPE for {name}")
-
-    @staticmethod
-    def _sample(line, number):
-        m = _NAME.match(line)
-        if not m:
-            raise Bad(f"line {number}: no metric name: {line!r}")
-        labels, at = {}, m.end()
-        if line[at:at + 1] == "{":
-            labels, at = _labels(line, at, number)
-        if line[at:at + 1] != " ":
-            raise Bad(f"line {number}: no space before the value: {line!r}")
-        value = line[at + 1:]
-        if not _VALUE.fullmatch(value):  # also refuses a timestamp: we never give one
-            raise Bad(f"line {number}: bad value {value!r}: {line!r}")
-        return Sample(m.group(), labels, float(value), line)
 
     def find(self, name, /, **labels):
         """All samples of `name` that have these labels."""

@@ -205,7 +205,7 @@ def test_bulkheadd_killed_takes_serve_with_it():
     serve = a.serve_pid()
     a.process.kill()
     a.process.wait()
-    wait_until(lambda: not alive(serve), 2, "the end of serve")
+    wait_until(lambda: not alive(serve), 5, "the end of serve, which may have history to write")
 
 
 def test_serve_answers_503_with_the_reason_while_bulkheadd_is_frozen():

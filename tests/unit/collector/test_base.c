@@ -124,6 +124,11 @@ static void rfc3339_times_become_nanoseconds(void **state)
 	assert_int_equal(ns, 1795301520000000000ULL);
 	assert_false(parse_rfc3339_ns(SPAN_LIT("0001-01-01T00:00:00Z"), &ns));
 	assert_false(parse_rfc3339_ns(SPAN_LIT("2026-11-21"), &ns));
+	/* what does not fit into 64 bits is refused, not wrapped */
+	assert_true(parse_rfc3339_ns(SPAN_LIT("2553-12-31T23:59:59Z"), &ns));
+	assert_int_equal(ns, 18429292799000000000ULL);
+	assert_false(parse_rfc3339_ns(SPAN_LIT("2554-12-31T23:59:59Z"), &ns));
+	assert_false(parse_rfc3339_ns(SPAN_LIT("9999-12-31T23:59:59Z"), &ns));
 }
 
 int main(void)
