@@ -182,6 +182,7 @@ $(FUZZ_DIR)/fuzz_%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/libfuzz.a
 	$(call say,LD,$@)
 	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -lm
 fuzz: $(FUZZERS)
+	@:
 
 # Whether clang has the runtime is asked only when it matters.
 SECONDS ?= 20
@@ -228,9 +229,10 @@ install: build-as-user
 	sed 's|/usr/local/sbin|$(SBINDIR)|g; s|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.service \
 		> $(DESTDIR)$(UNITDIR)/bulkhead.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/bulkhead.service
-	@f=$(DESTDIR)$(CONFDIR)/bulkhead.yaml; [ ! -e $$f ] || f=$$f.new; \
-		cmp -s deploy/bulkhead.yaml $${f%.new} || { echo "install $$f"; \
-		sed 's|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.yaml > $$f && chmod 644 $$f; }
+	@f=$(DESTDIR)$(CONFDIR)/bulkhead.yaml; t=$$(mktemp) || exit 1; trap 'rm -f "$$t"' EXIT; \
+		sed 's|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.yaml > $$t; \
+		[ ! -e $$f ] || f=$$f.new; \
+		cmp -s $$t $${f%.new} || { echo "install $$f"; install -m 644 $$t $$f; }
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || getent passwd bulkhead >/dev/null || { \
 		echo "useradd bulkhead: the user of bulkhead serve"; useradd --system --user-group \
 		--no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin bulkhead; }
@@ -247,7 +249,7 @@ uninstall:
 		"history), the user bulkhead (userdel bulkhead removes it)"
 
 LINT_SRC := $(sort $(DAEMON_SRC) $(SERVE_SRC) $(wildcard collector/main.c http/main.c))
-FORMAT_SRC := $(shell find collector detector http tests -name '*.[ch]' | sort)
+FORMAT_SRC = $(shell find $(wildcard bpf collector detector http tests) -name '*.[ch]' | sort)
 # err.c defines what the assumption wraps; every other file sees it.
 LINT_EACH := $(filter-out collector/base/err.c,$(LINT_SRC))
 LINT_FLAGS := $(filter-out -D_FORTIFY_SOURCE=3,$(CPPFLAGS)) -std=gnu11 -pthread

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* agent - bulkheadd put together: watcher, table, sampler, worker, serve and requests on one loop.
  * The parts know nothing of each other; what happens between them is in agent_*.c:
- *   agent.c             assembly, the sampling round, reload
- *   agent_containers.c  cgroups that come and go, their metadata, exit codes
- *   agent_slow.c        what is read less often: limits, network, processes, disk, host
+ *   agent.c             assembly, configuration and its reload
+ *   agent_serve.c       the life of bulkhead serve
+ *   agent_round.c       the sampling round
+ *   agent_containers.c  cgroups that come and go, OOM kills
+ *   agent_pid.c         their first process: network namespace, exit code
+ *   agent_metadata.c    what the runtimes say about them
+ *   agent_slow.c        what is read less often: limits, network, processes, host
+ *   agent_disk.c        disk space of containers, file systems
  *   agent_feed.c        what serve is told: containers, samples
  *   agent_requests.c    what serve and the command line ask: metrics, JSON, tokens */
 #ifndef BULKHEAD_AGENT_H

@@ -3,6 +3,7 @@
  * socket is full, since the next round brings newer ones. */
 #include "collector/agent_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ void agent_feed_container(struct agent *a, struct container *c)
 		.runtime = text(runtime_name(c->id.runtime)),
 	};
 
-	if (!a->serve || !is_fed(c) || c->ended)
+	/* history begins with the start: one that is not known yet is told when it is */
+	if (!a->serve || !is_fed(c) || c->ended || !c->started_unix_ns)
 		return;
 	wire_container_encode(&w, &m);
 	if (!w.failed && peer_send(a->serve, WIRE_CONTAINER, 0, payload_of(&w), -1) == 0) {
@@ -93,6 +95,7 @@ struct samples_frame {
 	struct agent *agent;
 	uint64_t unix_ns;
 	uint32_t count;
+	struct member *members[WIRE_SAMPLES_A_FRAME];
 	uint8_t bytes[WIRE_SAMPLES_A_FRAME * WIRE_SAMPLE_BYTES];
 	struct wire_writer w;
 };
@@ -105,8 +108,12 @@ static void send_samples(struct samples_frame *f)
 	wire_samples_begin(&w, f->unix_ns, f->count);
 	memcpy(w.p + w.len, f->bytes, f->w.len);
 	w.len += f->w.len;
-	if (peer_send_now(f->agent->serve, WIRE_SAMPLES, payload_of(&w)) < 0)
-		f->agent->counters.feed_dropped++;
+	bool sent = peer_send_now(f->agent->serve, WIRE_SAMPLES, payload_of(&w)) == 0;
+
+	f->agent->counters.feed_dropped += !sent;
+	/* serve takes silence for "as before": what it missed goes with the next round */
+	for (uint32_t i = 0; i < f->count; i++)
+		f->members[i]->changed = !sent;
 	f->count = 0;
 	f->w.len = 0;
 }
@@ -137,7 +144,7 @@ static void send_host(struct agent *a)
 			.device = text(f->device),
 			.usage_bytes = f->usage_bytes,
 			.limit_bytes = f->limit_bytes,
-			.inodes_used = f->inodes - f->inodes_free,
+			.inodes_used = f->inodes > f->inodes_free ? f->inodes - f->inodes_free : 0,
 			.inodes = f->inodes,
 		};
 	}
@@ -161,10 +168,10 @@ void agent_feed_round(struct agent *a)
 
 		if (!is_fed(c) || !m->fed || !m->changed)
 			continue;
-		m->changed = false;
 		struct wire_sample s = to_wire(c);
 
 		wire_sample_put(&f.w, &s);
+		f.members[f.count] = m;
 		if (++f.count == WIRE_SAMPLES_A_FRAME)
 			send_samples(&f);
 	}
@@ -204,12 +211,20 @@ void agent_feed_all(struct agent *a)
 	}
 }
 
-void agent_feed_config(struct agent *a)
+int agent_tls_open(const struct config *c, int *cert, int *key, struct err *e)
 {
-	const struct config *c = &a->config;
-	uint8_t bytes[16384];
-	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
-	struct wire_config m = {
+	if (!c->tls_certificate[0])
+		return 0;
+	*cert = open(c->tls_certificate, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*cert < 0)
+		return err_errno(e, "cannot open '%s'", c->tls_certificate);
+	*key = open(c->tls_key, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return *key < 0 ? err_errno(e, "cannot open '%s'", c->tls_key) : 0;
+}
+
+static void fill_config(const struct config *c, struct wire_config *m)
+{
+	*m = (struct wire_config){
 		.tls = c->tls_certificate[0] != '\0',
 		.max_connections = c->max_connections,
 		.max_connections_per_ip = c->max_connections_per_ip,
@@ -223,30 +238,35 @@ void agent_feed_config(struct agent *a)
 		.log_level = (uint8_t)c->log_level,
 		.log_format = (uint8_t)c->log_format,
 	};
+	snprintf(m->listen, sizeof(m->listen), "%s", c->listen);
+	snprintf(m->metrics_listen, sizeof(m->metrics_listen), "%s", c->metrics_listen);
+	for (uint32_t i = 0; i < c->allowed_hosts.n && i < WIRE_MAX_HOSTS; i++)
+		snprintf(m->allowed_hosts[m->allowed_hosts_n++], sizeof(m->allowed_hosts[0]),
+			 "%.127s", c->allowed_hosts.items[i]);
+}
+
+void agent_feed_config(struct agent *a)
+{
+	uint8_t bytes[16384];
+	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
+	struct wire_config m;
+	struct err e = { "" };
 	AUTO_FD int cert = -1;
 	AUTO_FD int key = -1;
 
+	a->serve_config_due = false;
 	if (!a->serve)
 		return;
-	snprintf(m.listen, sizeof(m.listen), "%s", c->listen);
-	snprintf(m.metrics_listen, sizeof(m.metrics_listen), "%s", c->metrics_listen);
-	for (uint32_t i = 0; i < c->allowed_hosts.n && i < WIRE_MAX_HOSTS; i++)
-		snprintf(m.allowed_hosts[m.allowed_hosts_n++], sizeof(m.allowed_hosts[0]), "%.127s",
-			 c->allowed_hosts.items[i]);
-	if (m.tls) {
-		cert = open(c->tls_certificate, O_RDONLY | O_CLOEXEC);
-		key = open(c->tls_key, O_RDONLY | O_CLOEXEC);
-		if (cert < 0 || key < 0) {
-			snprintf(a->serve_problem, sizeof(a->serve_problem),
-				 "cannot open the TLS certificate or key");
-			log_error("cannot open the TLS files", "certificate", c->tls_certificate,
-				  "key", c->tls_key, NULL);
-			return;
-		}
+	if (agent_tls_open(&a->config, &cert, &key, &e) < 0) {
+		/* serve waits; it is started anew when it was not ready in time */
+		snprintf(a->serve_problem, sizeof(a->serve_problem), "%.159s", e.text);
+		log_error("cannot configure bulkhead serve", "error", e.text, NULL);
+		return;
 	}
+	fill_config(&a->config, &m);
 	wire_config_encode(&w, &m);
-	/* First frame on an empty socket, or a rare reload: it fits or the peer is dead. */
 	int fds[2] = { cert, key };
+	int r = peer_send_fds(a->serve, WIRE_CONFIG, payload_of(&w), fds, m.tls ? 2 : 0);
 
-	peer_send_fds(a->serve, WIRE_CONFIG, payload_of(&w), fds, m.tls ? 2 : 0);
+	a->serve_config_due = r == -EAGAIN; /* at a reload the socket may be full of samples */
 }

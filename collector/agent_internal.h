@@ -4,6 +4,7 @@
 #define BULKHEAD_AGENT_INTERNAL_H
 
 #include "collector/agent.h"
+#include "collector/api.h"
 #include "collector/base/clock.h"
 #include "collector/base/worker.h"
 #include "collector/cgroup_layout.h"
@@ -20,11 +21,11 @@
 #include "collector/token.h"
 
 #define AGENT_MAX_CLIENTS  32	/* connections at bulkhead.sock */
-#define AGENT_MAX_RENDERS  64	/* requests for /metrics that wait */
+#define AGENT_MAX_ANSWERS  128	/* requests for /metrics and lists that wait, of all peers */
 #define AGENT_MAX_PROBES   4096 /* cgroups of unknown form that are looked up */
-#define AGENT_SWEEP	   64	/* containers in one metadata job */
+#define AGENT_SWEEP	   16	/* containers in one metadata job: some milliseconds of a turn */
 #define AGENT_MAX_DEGRADED 8
-#define AGENT_SLICE_NS	   (5 * NS_PER_MS) /* longest stretch of rendering */
+#define AGENT_SLICE_NS	   (2 * NS_PER_MS) /* stretch of rendering or sampling; two fit in a turn */
 
 /* When something was last read, and the container's CPU counter then: what ran nothing since has
  * changed nothing. */
@@ -36,18 +37,25 @@ struct look {
 struct member {
 	struct agent *agent;
 	struct container *c;
+	uint64_t seen_unix_ns;	   /* when its cgroup was first seen */
 	uint64_t next_metadata_ns; /* monotonic; UINT64_MAX: nothing more to read */
 	unsigned attempts;	   /* since the last change of the container's life */
 	bool sweeping;		   /* in a metadata job now */
+	pid_t first_pid; /* first process, kept when it ended and the container did not (yet) */
+	bool has_exit;	 /* it ended: the container's exit code, if the container ends too */
+	int exit_code;
 	int pidfd;
 	struct loop_source *pidfd_source;
+	uint64_t owners_gone;		   /* the agent's count when the network was settled last */
+	uint64_t round;			   /* the sampling round that it was read in last */
 	uint64_t disk_due_ns, disk_cpu_ns; /* next walk; CPU usage at the last one */
-	uint64_t oom_counter, oom_kmsg;	   /* kills by the cgroup's counter and by the kernel log */
+	uint64_t oom_kmsg;		   /* kills that the kernel log told */
 	bool fed;			   /* serve knows its slot */
 	bool slow_read;			   /* limits were read once */
+	bool processes_due;		   /* its descriptors are to be counted */
 	struct look slow, network, process;
 	bool network_shared; /* others live in its network namespace: its own CPU tells nothing */
-	bool changed;			   /* a figure moved since it was fed */
+	bool changed;	     /* a figure moved since it was fed */
 	uint64_t rate_cpu_ns, rate_mono_ns; /* what cpu_cores was computed from */
 };
 
@@ -80,14 +88,16 @@ struct sweep {
 	bool running;
 };
 
-/* Descriptors, sockets, limits and TCP states of one container, counted by the worker. */
-struct process_walk;
-struct disk_walk;
+struct process_walk;	/* descriptors, sockets, limits and TCP states: agent_slow.c */
+struct disk_walk;	/* disk space: agent_disk.c */
+struct filesystems_job; /* agent_disk.c */
 
-struct render {
-	struct peer *peer; /* NULL: it went away */
+/* A long answer that waits for its turn, or is being made. */
+struct answer {
+	struct peer *peer;
 	uint32_t request_id;
 	bool openmetrics;
+	char *list_query; /* of a list of containers; NULL: /metrics. Owned */
 };
 
 struct client {
@@ -104,7 +114,8 @@ struct agent {
 	struct sampler *sampler;
 	struct container_table *table;
 	struct container *root;
-	struct worker *worker;
+	struct worker *worker;	    /* metadata alone, which is waited for */
+	struct worker *slow_worker; /* walks and file systems: a dead mount may hang it for good */
 	struct kmsg *kmsg;
 	struct metadata_cache *metadata_cache;
 	struct machine machine;
@@ -115,32 +126,42 @@ struct agent {
 	struct supervise *supervise;
 	struct peer *serve;
 	bool serve_up;
+	bool serve_told_why;	   /* this run of serve has said what is wrong */
+	bool serve_config_due;	   /* the socket was full: send the configuration again */
+	uint64_t serve_started_ns; /* monotonic */
 	char serve_problem[160];
 	struct wire_serve_stats serve_stats;
 	int state_fd, run_fd, serve_state_fd, lock_fd;
-	char proc[PATH_MAX], sys[PATH_MAX];
+	/* rootfs: a copy for the workers, which the reload of the configuration does not touch */
+	char proc[PATH_MAX], sys[PATH_MAX], rootfs[PATH_MAX];
 
 	struct loop_source *tick_timer, *signals, *metadata_timer;
 	uint64_t tick, start_unix_ns, start_mono_ns, last_tick_ns, host_netns;
-	uint64_t unix_minus_boot_ns;
-	bool first_round_done, link_printed;
+	uint64_t unix_minus_boot_ns; /* looked at each round: the wall clock may be set */
+	uint64_t owners_gone;	     /* containers that showed a network and ended */
+	uint64_t round_ns;	     /* spent in the slices of this round */
+	bool in_round;		     /* the next slice is deferred */
+	size_t round_at;	     /* where it goes on in the list */
+	bool first_round_done, link_printed, told_ready;
 
 	struct sweep sweep;
 	struct probe probes[AGENT_MAX_PROBES];
 	size_t probes_n;
 	uint64_t probes_refused;
 	struct disk_walk *disk_walk;
+	size_t disk_at; /* place in the list of containers */
 	struct process_walk *process_walk;
-	struct worker_job *filesystems_job;
+	struct filesystems_job *filesystems_job;
 
 	int listen_fd;
-	struct loop_source *listen_source;
+	struct loop_source *listen_source, *requests_timer;
 	struct client clients[AGENT_MAX_CLIENTS];
 	uint64_t clients_refused;
-	struct render renders[AGENT_MAX_RENDERS];
-	size_t renders_n;
-	struct exposition *rendering; /* of renders[0] */
-	struct buf render_buf;
+	struct answer answers[AGENT_MAX_ANSWERS]; /* the first is being made, if one is */
+	size_t answers_n;
+	struct exposition *rendering; /* one of these, or neither */
+	struct api_list *listing;
+	struct buf answer_buf;
 
 	struct agent_counters counters;
 	const char *degraded[AGENT_MAX_DEGRADED + 1];
@@ -153,19 +174,61 @@ static inline struct member *member_of(const struct container *c)
 {
 	return c->user;
 }
+static inline uint64_t agent_interval_ns(const struct agent *a)
+{
+	return a->config.sample_interval_ms * NS_PER_MS;
+}
+/* Rounds in so many ms, at least one. */
+static inline uint64_t agent_rounds(const struct agent *a, uint64_t ms)
+{
+	uint64_t n = ms / a->config.sample_interval_ms;
+
+	return n ? n : 1;
+}
+
+/* agent_serve.c */
+int agent_serve_start(struct agent *a, struct err *e);
+void agent_serve_stop(struct agent *a);
+void agent_serve_round(struct agent *a); /* looks after a start that takes too long */
+
+/* agent_round.c */
+void agent_round(void *ctx, uint32_t events); /* the tick's callback */
 
 /* agent_containers.c */
 int agent_containers_start(struct agent *a, struct err *e);
 void agent_containers_stop(struct agent *a);
 void agent_containers_expire(struct agent *a);
-void agent_learn_pid(struct agent *a, struct member *m);
+void agent_add_container(struct agent *a, const struct identity *id, const char *path,
+			 uint64_t inode);
+void agent_end_container(struct agent *a, struct container *c);
 void agent_oom(void *ctx, const struct kmsg_oom *oom);
 void agent_count_oom(struct agent *a, struct member *m);
 
+/* agent_pid.c */
+void agent_learn_pid(struct agent *a, struct member *m);
+bool agent_first_process_ended(const struct member *m);
+void agent_take_exit(struct member *m); /* the cgroup is gone: how its first process ended */
+void agent_forget_pid(struct member *m);
+
+/* agent_metadata.c */
+int agent_metadata_start(struct agent *a, struct err *e);
+void agent_metadata_stop(struct agent *a); /* after the worker ended */
+void agent_metadata_soon(struct agent *a); /* something may be due */
+void agent_metadata_ended(struct agent *a, struct member *m);
+void agent_probe_add(struct agent *a, const char *path, uint64_t inode);
+void agent_probe_drop(struct agent *a, const char *path, uint64_t inode); /* if there is one */
+
 /* agent_slow.c */
 int agent_slow_start(struct agent *a, struct err *e);
-void agent_slow_tick(struct agent *a);
-void agent_slow_stop(struct agent *a); /* after the worker ended */
+void agent_slow_one(struct agent *a, struct container *c); /* its share of this round */
+void agent_slow_round(struct agent *a);			   /* what is not of one container */
+void agent_slow_stop(struct agent *a);			   /* after the worker ended */
+
+/* agent_disk.c */
+int agent_disk_start(struct agent *a, struct err *e);
+void agent_disk_round(struct agent *a);
+void agent_disk_interval(struct agent *a); /* it may have become shorter */
+void agent_disk_stop(struct agent *a);	   /* after the worker ended */
 
 /* agent_feed.c */
 void agent_feed_container(struct agent *a, struct container *c);
@@ -174,11 +237,12 @@ void agent_feed_all(struct agent *a);
 void agent_feed_round(struct agent *a);
 void agent_feed_disk(struct agent *a, const struct container *c);
 void agent_feed_config(struct agent *a);
+int agent_tls_open(const struct config *c, int *cert, int *key, struct err *e);
 
 /* agent_requests.c */
 int agent_requests_start(struct agent *a, struct err *e);
 void agent_requests_stop(struct agent *a);
 void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f);
-void agent_forget_peer(struct agent *a, const struct peer *p); /* its renders */
+void agent_forget_peer(struct agent *a, const struct peer *p); /* its answers */
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What `bulkhead serve` and the command line ask for. /metrics is rendered in slices, one request
- * at a time; JSON is small enough to be made at once. */
+/* What `bulkhead serve` and the command line ask for. /metrics and the list of containers are made
+ * in slices, one request at a time; other answers are small enough to be made at once. */
 #include "collector/agent_internal.h"
 
 #include <errno.h>
@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "collector/api.h"
+#define SOCKET_NAME	   "bulkhead.sock"
+#define JSON_MAX	   (32u << 20)
+#define BACKLOG		   16
 
-#define SOCKET_NAME "bulkhead.sock"
-#define JSON_MAX    (32u << 20)
-#define BACKLOG	    16
+#define WAIT_FOR_READER_NS (10 * NS_PER_MS)  /* till a look whether a peer has read its answers */
+#define PAUSE_NS	   (200 * NS_PER_MS) /* no connections are taken without descriptors */
 
 static void respond_error(struct peer *p, uint32_t request_id, uint16_t status, const char *text)
 {
@@ -24,77 +25,124 @@ static void respond_error(struct peer *p, uint32_t request_id, uint16_t status, 
 	peer_respond(p, request_id, status, WIRE_CONTENT_JSON, &b);
 }
 
-/* --- /metrics --------------------------------------------------------------------------------- */
+/* --- long answers: /metrics and lists, one at a time -------------------------------------------
+ */
 
-static void finish_render(struct agent *a)
+static void finish_answer(struct agent *a)
 {
 	exposition_free(TAKE(a->rendering));
-	buf_release(&a->render_buf);
-	memmove(&a->renders[0], &a->renders[1], (--a->renders_n) * sizeof(a->renders[0]));
+	api_list_free(TAKE(a->listing));
+	buf_release(&a->answer_buf);
+	free(a->answers[0].list_query);
+	memmove(&a->answers[0], &a->answers[1], (--a->answers_n) * sizeof(a->answers[0]));
 }
 
-static int begin_render(struct agent *a, const struct agent_state *state)
+static bool in_work(const struct agent *a)
 {
-	struct err e = { "" };
-	int r = buf_init_shared(&a->render_buf, "bulkhead-metrics", WIRE_BODY_MAX, &e);
+	return a->rendering || a->listing;
+}
 
-	if (r == 0)
-		r = exposition_new(&a->rendering, state, a->renders[0].openmetrics, &e);
+/* The first whose peer reads what it gets becomes the next; false when there is none now. */
+static bool choose_answer(struct agent *a)
+{
+	for (size_t i = 0; i < a->answers_n; i++) {
+		struct answer chosen = a->answers[i];
+
+		if (!peer_takes_memfd(chosen.peer))
+			continue;
+		memmove(&a->answers[1], &a->answers[0], i * sizeof(chosen));
+		a->answers[0] = chosen;
+		return true;
+	}
+	return false;
+}
+
+static int begin_answer(struct agent *a, const struct agent_state *state)
+{
+	struct answer *q = &a->answers[0];
+	struct err e = { "" };
+	int r = buf_init_shared(&a->answer_buf, "bulkhead-answer", WIRE_BODY_MAX, &e);
+
+	if (r == 0 && q->list_query)
+		r = api_list_new(&a->listing, state, span_str(q->list_query), &e);
+	else if (r == 0)
+		r = exposition_new(&a->rendering, state, q->openmetrics, &e);
 	if (r < 0) {
-		log_error("cannot render metrics", "error", e.text, NULL);
-		if (a->renders[0].peer)
-			respond_error(a->renders[0].peer, a->renders[0].request_id, 500, e.text);
-		finish_render(a);
+		if (r != -EINVAL)
+			log_error("cannot answer", "error", e.text, NULL);
+		respond_error(q->peer, q->request_id, r == -EINVAL ? 400 : 500, e.text);
+		finish_answer(a);
 	}
 	return r;
 }
 
-static void render_slice(void *ctx)
+static void step_answer(struct agent *a, const struct agent_state *state)
+{
+	struct answer *q = &a->answers[0];
+	enum wire_content content = q->list_query    ? WIRE_CONTENT_JSON
+				    : q->openmetrics ? WIRE_CONTENT_OPENMETRICS
+						     : WIRE_CONTENT_PROM;
+	int r = a->listing ? api_list_step(a->listing, &a->answer_buf, AGENT_SLICE_NS)
+			   : exposition_step(a->rendering, state, &a->answer_buf, AGENT_SLICE_NS);
+
+	if (r == 0)
+		return;
+	if (r < 0)
+		a->answer_buf.failed = true; /* becomes an error of its own */
+	peer_respond(q->peer, q->request_id, 200, content, &a->answer_buf);
+	finish_answer(a);
+}
+
+static void answer_slice(void *ctx)
 {
 	struct agent *a = ctx;
 	struct agent_state state;
 
-	while (a->renders_n > 0 && !a->renders[0].peer && !a->rendering)
-		memmove(&a->renders[0], &a->renders[1], (--a->renders_n) * sizeof(a->renders[0]));
-	if (a->renders_n == 0)
+	if (a->answers_n == 0)
 		return;
-	agent_state(a, &state);
-	if (a->rendering || begin_render(a, &state) == 0) {
-		struct render *q = &a->renders[0];
-		int r = exposition_step(a->rendering, &state, &a->render_buf, AGENT_SLICE_NS);
-
-		if (r != 0) {
-			if (r < 0)
-				a->render_buf.failed = true;
-			if (q->peer)
-				peer_respond(q->peer, q->request_id, 200,
-					     q->openmetrics ? WIRE_CONTENT_OPENMETRICS
-							    : WIRE_CONTENT_PROM,
-					     &a->render_buf);
-			finish_render(a);
-		}
+	if (!in_work(a) && !choose_answer(a)) {
+		loop_set_timer(a->requests_timer, WAIT_FOR_READER_NS, 0);
+		return;
 	}
-	if (a->renders_n > 0)
-		loop_defer(a->loop, render_slice, a);
+	agent_state(a, &state);
+	if (in_work(a) || begin_answer(a, &state) == 0)
+		step_answer(a, &state);
+	if (a->answers_n > 0 && loop_defer(a->loop, answer_slice, a) < 0)
+		loop_set_timer(a->requests_timer, WAIT_FOR_READER_NS, 0);
 }
 
-static void queue_render(struct agent *a, struct peer *p, uint32_t request_id, bool openmetrics)
+static void queue_answer(struct agent *a, struct peer *p, uint32_t request_id, bool openmetrics,
+			 char *list_query)
 {
-	if (a->renders_n == AGENT_MAX_RENDERS) {
+	size_t own = 0;
+
+	for (size_t i = 0; i < a->answers_n; i++)
+		own += a->answers[i].peer == p;
+	if (a->answers_n == AGENT_MAX_ANSWERS || own >= WIRE_MAX_OUTSTANDING) {
 		a->counters.requests_refused++;
-		respond_error(p, request_id, 503, "too many requests for metrics wait");
+		respond_error(p, request_id, 503, "too many requests wait");
+		free(list_query);
 		return;
 	}
-	a->renders[a->renders_n++] = (struct render){ p, request_id, openmetrics };
-	if (a->renders_n == 1)
-		loop_defer(a->loop, render_slice, a);
+	a->answers[a->answers_n++] = (struct answer){ p, request_id, openmetrics, list_query };
+	if (a->answers_n == 1 && loop_defer(a->loop, answer_slice, a) < 0)
+		loop_set_timer(a->requests_timer, WAIT_FOR_READER_NS, 0);
 }
 
 void agent_forget_peer(struct agent *a, const struct peer *p)
 {
-	for (size_t i = 0; i < a->renders_n; i++)
-		if (a->renders[i].peer == p)
-			a->renders[i].peer = NULL;
+	bool first = in_work(a) && a->answers_n > 0 && a->answers[0].peer == p;
+	size_t kept = first ? 1 : 0;
+
+	for (size_t i = kept; i < a->answers_n; i++) {
+		if (a->answers[i].peer != p)
+			a->answers[kept++] = a->answers[i];
+		else
+			free(a->answers[i].list_query);
+	}
+	a->answers_n = kept;
+	if (first)
+		finish_answer(a); /* nobody waits for it */
 }
 
 /* --- requests -----------------------------------------------------------------------------------
@@ -135,6 +183,16 @@ static void answer_token(struct agent *a, struct peer *p, uint32_t request_id,
 	peer_respond(p, request_id, 200, WIRE_CONTENT_JSON, &b);
 }
 
+static void queue_list(struct agent *a, struct peer *p, uint32_t request_id, struct span query)
+{
+	char *copy = strndup(query.n ? query.p : "", query.n);
+
+	if (copy)
+		queue_answer(a, p, request_id, false, copy);
+	else
+		respond_error(p, request_id, 503, "no memory for the request");
+}
+
 static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 		       const struct wire_request *q)
 {
@@ -142,7 +200,11 @@ static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 	AUTO_BUF struct buf b = { .fd = -1 };
 
 	if (span_eq(q->path, "/metrics")) {
-		queue_render(a, p, request_id, q->flags & WIRE_FLAG_OPENMETRICS);
+		queue_answer(a, p, request_id, q->flags & WIRE_FLAG_OPENMETRICS, NULL);
+		return;
+	}
+	if (api_is_list(q->path)) {
+		queue_list(a, p, request_id, q->query);
 		return;
 	}
 	buf_init(&b, JSON_MAX);
@@ -230,8 +292,15 @@ static void on_connect(void *ctx, uint32_t events)
 	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			/* who waits keeps the socket ready: without a pause the loop would spin */
+			a->clients_refused++;
+			loop_set_events(a->listen_source, 0);
+			loop_set_timer(a->requests_timer, PAUSE_NS, 0);
+		}
 		return;
+	}
 	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0 ||
 	    (cred.uid != 0 && cred.uid != geteuid())) {
 		a->clients_refused++;
@@ -246,41 +315,71 @@ static void on_connect(void *ctx, uint32_t events)
 		log_warning("connection refused", "error", e.text, NULL);
 }
 
-int agent_requests_start(struct agent *a, struct err *e)
+static void on_requests_timer(void *ctx, uint32_t events)
+{
+	struct agent *a = ctx;
+
+	(void)events;
+	if (a->listen_source)
+		loop_set_events(a->listen_source, EPOLLIN);
+	if (a->answers_n > 0)
+		answer_slice(a);
+}
+
+/* Through the directory's descriptor where the path is longer than sun_path holds. */
+static int bind_socket(struct agent *a, struct err *e)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char path[PATH_MAX + 32];
 
-	/* Through the directory's descriptor: run_dir may be longer than sun_path holds. */
 	snprintf(path, sizeof(path), "%s/%s", a->config.run_dir, SOCKET_NAME);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" SOCKET_NAME, a->run_fd);
+	if (strlen(path) < sizeof(addr.sun_path))
+		memcpy(addr.sun_path, path, strlen(path) + 1);
+	else
+		snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" SOCKET_NAME,
+			 a->run_fd);
+	/* a left-over: run_dir is locked, so nobody listens there */
 	unlinkat(a->run_fd, SOCKET_NAME, 0);
-	a->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t old = umask(0177); /* born with mode 0600 */
-	int r = a->listen_fd < 0 ? -1
-				 : bind(a->listen_fd, (const struct sockaddr *)&addr, sizeof(addr));
+	int r = bind(a->listen_fd, (const struct sockaddr *)&addr, sizeof(addr));
+	int code = errno;
 
 	umask(old);
+	errno = code;
 	if (r < 0 || listen(a->listen_fd, BACKLOG) < 0)
 		return err_errno(e, "cannot listen at '%s'", path);
-	return loop_add_fd(a->loop, a->listen_fd, EPOLLIN, on_connect, a, &a->listen_source, e);
+	return 0;
+}
+
+int agent_requests_start(struct agent *a, struct err *e)
+{
+	a->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (a->listen_fd < 0)
+		return err_errno(e, "cannot make a socket");
+	int r = bind_socket(a, e);
+
+	if (r == 0)
+		r = loop_add_timer(a->loop, 0, 0, on_requests_timer, a, &a->requests_timer, e);
+	if (r == 0)
+		r = loop_add_fd(a->loop, a->listen_fd, EPOLLIN, on_connect, a, &a->listen_source,
+				e);
+	return r;
 }
 
 void agent_requests_stop(struct agent *a)
 {
-	loop_remove(a->listen_source);
-	a->listen_source = NULL;
+	loop_remove(TAKE(a->listen_source));
+	loop_remove(TAKE(a->requests_timer));
 	if (a->listen_fd >= 0) {
 		close(a->listen_fd);
 		unlinkat(a->run_fd, SOCKET_NAME, 0);
 	}
 	a->listen_fd = -1;
 	loop_cancel_deferred(a->loop, a);
+	while (a->answers_n > 0)
+		finish_answer(a);
 	for (size_t i = 0; i < AGENT_MAX_CLIENTS; i++) {
 		peer_free(a->clients[i].peer);
 		a->clients[i].peer = NULL;
 	}
-	exposition_free(TAKE(a->rendering));
-	buf_release(&a->render_buf);
-	a->renders_n = 0;
 }

@@ -106,22 +106,6 @@ void api_error(struct buf *b, uint16_t status, const char *message)
 	buf_add_str(b, "\"}}");
 }
 
-/* Writes `json` (which it takes) as the answer. */
-static uint16_t answer(struct buf *b, json_t *json)
-{
-	size_t before = b->len;
-	bool failed = !json || json_dump_callback(json, append, b,
-						  JSON_COMPACT | JSON_REAL_PRECISION(15)) < 0;
-
-	json_decref(json);
-	if (!failed)
-		return 200;
-	b->len = before;
-	b->failed = false;
-	api_error(b, 500, "the answer does not fit into memory");
-	return 500;
-}
-
 enum kind_filter { KIND_WORKLOADS, KIND_CONTAINER, KIND_SERVICE, KIND_PARENT, KIND_ALL, KIND_BAD };
 
 struct list_query {
@@ -181,29 +165,109 @@ static bool fits(const struct container *c, enum kind_filter kind)
 	return false;
 }
 
-static uint16_t get_list(const struct agent_state *s, struct span query, struct buf *b)
+struct api_list {
+	struct container **entries; /* references */
+	size_t n, at;
+	bool begun;
+};
+
+static const char bad_kind[] = "kind must be container, service, parent or all";
+
+bool api_is_list(struct span path)
+{
+	return span_eq(path, "/api/v1/containers") || span_eq(path, "/api/v1/containers/");
+}
+
+int api_list_new(struct api_list **out, const struct agent_state *s, struct span query,
+		 struct err *e)
 {
 	struct container *const *lists[2];
 	size_t n[2] = { container_table_live(s->containers, &lists[0]),
 			container_table_ended(s->containers, &lists[1]) };
+	AUTO(api_list_free) struct api_list *l = calloc(1, sizeof(*l));
 	struct list_query q;
-	struct api_object o = api_object();
-	json_t *array = json_array();
 
-	if (!read_query(query, &q)) {
-		json_decref(array);
-		json_decref(o.json);
-		api_error(b, 400, "kind must be container, service, parent or all");
-		return 400;
-	}
+	if (!read_query(query, &q))
+		return err_set(e, EINVAL, "%s", bad_kind);
+	if (l)
+		l->entries = calloc(n[0] + n[1] + 1, sizeof(*l->entries));
+	if (!l || !l->entries)
+		return err_set(e, ENOMEM, "no memory for the list of containers");
 	for (size_t k = 0; k < (q.ended ? 2u : 1u); k++)
 		for (size_t i = 0; i < n[k]; i++)
-			if (fits(lists[k][i], q.kind) &&
-			    json_array_append_new(array, api_container(lists[k][i], false)) < 0)
-				o.failed = true;
-	api_set(&o, "count", json_integer((json_int_t)json_array_size(array)));
-	api_set(&o, "containers", array);
-	return answer(b, api_done(&o));
+			if (fits(lists[k][i], q.kind))
+				l->entries[l->n++] = container_ref(lists[k][i]);
+	*out = TAKE(l);
+	return 0;
+}
+
+void api_list_free(struct api_list *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; l->entries && i < l->n; i++)
+		container_unref(l->entries[i]);
+	free(l->entries);
+	free(l);
+}
+
+static bool dump(struct buf *b, json_t *json)
+{
+	bool ok = json &&
+		  json_dump_callback(json, append, b, JSON_COMPACT | JSON_REAL_PRECISION(15)) == 0;
+
+	json_decref(json);
+	return ok;
+}
+
+int api_list_step(struct api_list *l, struct buf *b, uint64_t budget_ns)
+{
+	const uint64_t until = mono_ns() + budget_ns;
+
+	if (!l->begun)
+		buf_printf(b, "{\"count\":%zu,\"containers\":[", l->n);
+	l->begun = true;
+	while (l->at < l->n) {
+		if (l->at > 0)
+			buf_add_char(b, ',');
+		if (!dump(b, api_container(l->entries[l->at++], false)))
+			return -ENOMEM;
+		if (l->at < l->n && mono_ns() >= until)
+			return 0;
+	}
+	buf_add_str(b, "]}");
+	return b->failed ? -ENOMEM : 1;
+}
+
+static uint16_t no_room(struct buf *b, size_t before)
+{
+	b->len = before;
+	b->failed = false;
+	api_error(b, 500, "the answer does not fit into memory");
+	return 500;
+}
+
+/* Writes `json` (which it takes) as the answer. */
+static uint16_t answer(struct buf *b, json_t *json)
+{
+	size_t before = b->len;
+
+	return dump(b, json) ? 200 : no_room(b, before);
+}
+
+static uint16_t get_list(const struct agent_state *s, struct span query, struct buf *b)
+{
+	AUTO(api_list_free) struct api_list *l = NULL;
+	size_t before = b->len;
+	int r = api_list_new(&l, s, query, NULL), done = 0;
+
+	if (r == -EINVAL) {
+		api_error(b, 400, bad_kind);
+		return 400;
+	}
+	while (r == 0 && done == 0)
+		done = api_list_step(l, b, NS_PER_S);
+	return done == 1 ? 200 : no_room(b, before);
 }
 
 static uint16_t get_one(const struct agent_state *s, struct span id, struct buf *b)
@@ -402,7 +466,7 @@ uint16_t api_get(const struct agent_state *s, struct span path, struct span quer
 	static const char one[] = "/api/v1/containers/";
 	size_t n = sizeof(one) - 1;
 
-	if (span_eq(path, "/api/v1/containers") || span_eq(path, one))
+	if (api_is_list(path))
 		return get_list(s, query, b);
 	if (span_eq(path, "/api/v1/status"))
 		return get_status(s, b);

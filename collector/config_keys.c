@@ -42,6 +42,10 @@ _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) 
 	{                                                                                          \
 		name, CONFIG_BOOL, FIELD(field), value, 0, 0, NULL, false                          \
 	}
+#define FLAG_RESTART(name, field, value)                                                           \
+	{                                                                                          \
+		name, CONFIG_BOOL, FIELD(field), value, 0, 0, NULL, true                           \
+	}
 #define CHOICE(name, field, value, choices)                                                        \
 	{                                                                                          \
 		name, CONFIG_CHOICE, FIELD(field), value, 0, 0, choices, false                     \
@@ -76,14 +80,14 @@ const struct config_key config_keys[] = {
 	  false },
 	{ "sample.max_open_files", CONFIG_COUNT, FIELD(max_fds), "0", 0, 1U << 30, NULL, true },
 	SECTION("metrics"),
-	FLAG("metrics.per_cpu", per_cpu, "false"),
+	FLAG_RESTART("metrics.per_cpu", per_cpu, "false"),
 	FLAG("metrics.tcp", tcp, "false"),
-	FLAG("metrics.hugetlb", hugetlb, "false"),
+	FLAG_RESTART("metrics.hugetlb", hugetlb, "false"),
 	SECTION("containers"),
 	{ "containers.max", CONFIG_COUNT, FIELD(max_containers), "4096", 1, CONFIG_MAX_CONTAINERS,
 	  NULL, true },
 	{ "containers.ended_keep", CONFIG_SECONDS, FIELD(ended_keep_s), "5m", 0, DAY, NULL, false },
-	FLAG("containers.systemd_services", services, "false"),
+	FLAG_RESTART("containers.systemd_services", services, "false"),
 	SECTION("labels"),
 	CHOICE("labels.mode", labels_mode, "cadvisor", labels_modes),
 	{ "labels.allow", CONFIG_LABELS, FIELD(labels_allow), "", 0, CONFIG_MAX_LIST, NULL, false },

@@ -2,7 +2,10 @@
 #include "collector/peer.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define FRAMES_A_TURN 64 /* the loop's other sources get their turn in between */
 
@@ -22,7 +25,8 @@ struct peer {
 	bool broken; /* closed() was told */
 	struct peer_events events;
 	struct queued *first, **last;
-	uint64_t queued;
+	uint64_t queued, responses; /* in the queue: all frames, and the answers among them */
+	unsigned memfds;	    /* sent since all was read last */
 	char buffer[WIRE_FRAME_MAX];
 };
 
@@ -37,7 +41,7 @@ static void drop_queue(struct peer *p)
 		free(q);
 	}
 	p->last = &p->first;
-	p->queued = 0;
+	p->queued = p->responses = 0;
 }
 
 static void tell_closed(struct peer *p, const char *why)
@@ -69,6 +73,7 @@ static bool flush_queue(struct peer *p)
 		if (!p->first)
 			p->last = &p->first;
 		p->queued--;
+		p->responses -= q->type == WIRE_RESPONSE;
 		if (q->fd >= 0)
 			close(q->fd);
 		free(q);
@@ -117,7 +122,8 @@ int peer_new(struct peer **out, struct loop *loop, int fd, bool trusted,
 	p->events = *events;
 	p->first = NULL;
 	p->last = &p->first;
-	p->queued = 0;
+	p->queued = p->responses = 0;
+	p->memfds = 0;
 	int r = loop_add_fd(loop, fd, EPOLLIN, on_ready, p, &p->source, e);
 
 	if (r < 0)
@@ -147,12 +153,27 @@ uint64_t peer_queued(const struct peer *p)
 	return p->queued;
 }
 
+bool peer_takes_memfd(struct peer *p)
+{
+	int unread;
+
+	if (p->memfds > 0 && !p->first && ioctl(p->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
+		p->memfds = 0;
+	return p->memfds < PEER_MAX_MEMFDS;
+}
+
+/* It reads too little, or asked for more than it may. A lost frame would leave it with a wrong
+ * picture, so the connection ends: by the socket, since the owner is never called from inside a
+ * send. */
 static int enqueue(struct peer *p, enum wire_type type, uint32_t request_id, struct span payload,
 		   int fd)
 {
-	struct queued *q = p->queued < PEER_MAX_QUEUED ? malloc(sizeof(*q) + payload.n) : NULL;
+	bool full = p->queued >= PEER_MAX_QUEUED ||
+		    (type == WIRE_RESPONSE && p->responses >= WIRE_MAX_OUTSTANDING);
+	struct queued *q = full ? NULL : malloc(sizeof(*q) + payload.n);
 
 	if (!q) {
+		shutdown(p->fd, SHUT_RDWR);
 		if (fd >= 0)
 			close(fd);
 		return -ENOBUFS;
@@ -162,6 +183,7 @@ static int enqueue(struct peer *p, enum wire_type type, uint32_t request_id, str
 		memcpy(q->bytes, payload.p, payload.n);
 	*p->last = q;
 	p->last = &q->next;
+	p->responses += type == WIRE_RESPONSE;
 	if (p->queued++ == 0)
 		loop_set_events(p->source, EPOLLIN | EPOLLOUT);
 	return 0;
@@ -228,6 +250,8 @@ void peer_respond(struct peer *p, uint32_t request_id, uint16_t status, enum wir
 			m = (struct wire_response){ .status = 503, .content = WIRE_CONTENT_JSON };
 			m.body = SPAN_LIT("{\"error\":{\"status\":503,\"message\":\"no memory for "
 					  "the answer\"}}");
+		} else {
+			p->memfds++;
 		}
 	}
 	wire_response_encode(&w, &m);

@@ -2,8 +2,9 @@
 /* peer - bulkheadd's end of one connection that speaks wire.h: serve's socket pair, or a client of
  * bulkhead.sock. Owner: the loop's thread.
  *
- * Answers and announcements queue when the socket is full (bounded: PEER_MAX_QUEUED frames, then
- * the peer is closed as dead); samples are dropped instead and counted. */
+ * Answers and announcements queue when the socket is full. Beyond PEER_MAX_QUEUED frames, or
+ * WIRE_MAX_OUTSTANDING answers (more than the other end may have asked for), the connection is shut
+ * and closed() is told at the loop's next turn; samples are dropped instead and counted. */
 #ifndef BULKHEAD_PEER_H
 #define BULKHEAD_PEER_H
 
@@ -16,7 +17,7 @@
 #include "collector/wire.h"
 
 #define PEER_MAX_QUEUED 32768 /* frames: announcements of every container and all answers */
-#define PEER_MAX_MEMFDS 4     /* bodies on their way; more requests wait */
+#define PEER_MAX_MEMFDS 4     /* bodies sent as memfd that the other end has not read */
 
 struct peer;
 
@@ -36,7 +37,8 @@ DEFINE_AUTO(peer, peer_free)
 
 bool peer_trusted(const struct peer *p);
 
-/* Queues a frame when it cannot go out now; fd (or -1) becomes the peer's. -ENOBUFS: queue full. */
+/* Queues a frame when it cannot go out now; fd (or -1) becomes the peer's. -ENOBUFS: queue full,
+ * and the connection ends. */
 int peer_send(struct peer *p, enum wire_type type, uint32_t request_id, struct span payload,
 	      int fd);
 /* Sends now or not at all: -EAGAIN when anything is queued or the socket is full. */
@@ -49,6 +51,10 @@ int peer_send_fds(struct peer *p, enum wire_type type, struct span payload, cons
 /* Answers a request; a body beyond WIRE_INLINE_MAX travels as a memfd. The buffer is released. */
 void peer_respond(struct peer *p, uint32_t request_id, uint16_t status, enum wire_content content,
 		  struct buf *body);
+
+/* Whether a body of many megabytes may be made for it: false while PEER_MAX_MEMFDS wait to be read.
+ * Nothing tells when that changes: look again after some milliseconds. */
+bool peer_takes_memfd(struct peer *p);
 
 uint64_t peer_queued(const struct peer *p);
 

@@ -96,12 +96,22 @@ static bool uid_is_free(const char *proc, uid_t uid)
 	return !getpwuid(uid) && !uid_runs(proc, uid);
 }
 
+/* -1 means "leave it" to setresuid(), which would leave root. */
+static int check_uid(const char *user, uid_t uid, struct err *e)
+{
+	if (uid == 0)
+		return err_set(e, EINVAL, "user '%s' is root; serve must not be", user);
+	if (uid == (uid_t)-1)
+		return err_set(e, EINVAL, "user '%s' is no valid user id", user);
+	return 0;
+}
+
 int privileges_serve_user(const char *user, const char *proc, uid_t previous, uid_t *uid,
 			  gid_t *gid, struct err *e)
 {
-	if (parse_u32(span_str(user), uid) && *uid != 0) {
+	if (parse_u32(span_str(user), uid)) {
 		*gid = *uid;
-		return 0;
+		return check_uid(user, *uid, e);
 	}
 	if (strcmp(user, "auto") != 0) {
 		errno = 0;
@@ -111,11 +121,9 @@ int privileges_serve_user(const char *user, const char *proc, uid_t previous, ui
 			return err_set(e, ENOENT,
 				       "user '%s' does not exist (make it, or set user: auto)",
 				       user);
-		if (pw->pw_uid == 0)
-			return err_set(e, EINVAL, "user '%s' is root; serve must not be", user);
 		*uid = pw->pw_uid;
 		*gid = pw->pw_gid;
-		return 0;
+		return check_uid(user, *uid, e);
 	}
 	if (previous >= FIRST_UID && previous <= LAST_UID && uid_is_free(proc, previous)) {
 		*uid = *gid = previous;
@@ -137,33 +145,47 @@ int privileges_serve_user(const char *user, const char *proc, uid_t previous, ui
 
 #define MAX_TREE_DEPTH 16
 
-static int give_below(int dir_fd, uid_t uid, gid_t gid, unsigned depth, struct err *e)
+static int give_below(int dir_fd, uid_t uid, gid_t gid, unsigned depth, struct err *e);
+
+/* By descriptor: the name may come to mean something else. A file with a second name is left: that
+ * may be one of somebody else's, linked here to be given away. */
+static int give_entry(int dir_fd, const char *name, uid_t uid, gid_t gid, unsigned depth,
+		      struct err *e)
 {
-	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_DIR DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *entry;
+	AUTO_FD int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (!d)
-		return err_errno(e, "cannot read a directory");
-	while ((entry = readdir(d))) {
-		const char *name = entry->d_name;
-
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-		    fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (st.st_uid != uid && fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_errno(e, "cannot give '%s' to uid %u", name, (unsigned)uid);
-		if (!S_ISDIR(st.st_mode) || depth == 0)
-			continue;
-		AUTO_FD int sub =
-			openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0 || (!S_ISDIR(st.st_mode) && st.st_nlink > 1))
+		return 0;
+	if (S_ISDIR(st.st_mode) && depth > 0) {
+		AUTO_FD int sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		int r = sub < 0 ? 0 : give_below(sub, uid, gid, depth - 1, e);
 
 		if (r < 0)
 			return r;
 	}
+	if (st.st_uid != uid && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		return err_errno(e, "cannot give '%s' to uid %u", name, (unsigned)uid);
 	return 0;
+}
+
+static int give_below(int dir_fd, uid_t uid, gid_t gid, unsigned depth, struct err *e)
+{
+	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_DIR DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!d) {
+		r = err_errno(e, "cannot read a directory");
+		if (copy >= 0)
+			close(copy);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(d)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			r = give_entry(dirfd(d), entry->d_name, uid, gid, depth, e);
+	return r;
 }
 
 int privileges_give_tree(int dir_fd, uid_t uid, gid_t gid, struct err *e)

@@ -19,6 +19,7 @@
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
 #define STABLE_MS      10000 /* a run this long resets the back-off */
+#define KILL_MS	       200   /* a killed process that sits in the kernel is not waited for longer */
 #define SERVE_FD       3
 #define SEND_BUFFER    (4 << 20)
 
@@ -60,7 +61,7 @@ static void become_serve(const struct supervise *s, int socket_fd, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (fchdir(s->settings.state_fd) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(s->settings.gid, s->settings.gid, s->settings.gid) < 0 ||
-	    setresuid(s->settings.uid, s->settings.uid, s->settings.uid) < 0 ||
+	    setresuid(s->settings.uid, s->settings.uid, s->settings.uid) < 0 || geteuid() == 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(125);
 	umask(077);
@@ -122,14 +123,17 @@ static void forget_child(struct supervise *s)
 static void on_child(void *ctx, uint32_t events)
 {
 	struct supervise *s = ctx;
-	char why[80];
+	char why[80] = "ended";
 	int status;
 
 	(void)events;
-	if (waitpid(s->pid, &status, WNOHANG) != s->pid)
+	pid_t pid = waitpid(s->pid, &status, WNOHANG);
+
+	if (pid == 0)
 		return;
 	forget_child(s);
-	describe_end(status, why, sizeof(why));
+	if (pid > 0) /* else somebody reaped it: a descriptor that stays ready would spin */
+		describe_end(status, why, sizeof(why));
 	schedule_restart(s);
 	s->events.ended(s->events.ctx, why);
 }
@@ -157,6 +161,7 @@ int supervise_new(struct supervise **out, struct loop *loop,
 	*s = (struct supervise){
 		.loop = loop, .settings = *settings, .events = *events, .pid_fd = -1
 	};
+	signal(SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, it would reap for us */
 	s->program_fd = open(settings->program, O_PATH | O_CLOEXEC);
 	if (s->program_fd < 0)
 		return err_errno(e, "cannot open '%s'", settings->program);
@@ -210,18 +215,33 @@ void supervise_kill(struct supervise *s)
 		kill(s->pid, SIGKILL);
 }
 
+static bool wait_for_end(const struct supervise *s, unsigned ms)
+{
+	const uint64_t until = mono_ns() + ms * NS_PER_MS;
+	struct pollfd p = { .fd = s->pid_fd, .events = POLLIN };
+
+	for (;;) {
+		uint64_t now = mono_ns();
+		uint64_t left_ms = now < until ? (until - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+		int n = poll(&p, 1, (int)left_ms);
+
+		if (n > 0 || (n == 0 && left_ms == 0) || (n < 0 && errno != EINTR))
+			return n > 0;
+	}
+}
+
 void supervise_stop(struct supervise *s, unsigned grace_ms)
 {
 	s->stopping = true;
 	loop_set_timer(s->restart_timer, 0, 0);
 	if (!s->pid)
 		return;
-	struct pollfd p = { .fd = s->pid_fd, .events = POLLIN };
-
 	kill(s->pid, SIGTERM);
-	if (poll(&p, 1, (int)grace_ms) <= 0)
+	if (!wait_for_end(s, grace_ms)) {
 		kill(s->pid, SIGKILL);
-	waitpid(s->pid, NULL, 0);
+		wait_for_end(s, KILL_MS);
+	}
+	waitpid(s->pid, NULL, WNOHANG);
 	forget_child(s);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every test there is, for `make test`: installs what they need, builds without a warning, runs unit
-# tests, then integration tests. The last line sums both: "N passed, N failed[, N skipped]".
+# tests, fuzz targets and integration tests. The last line sums both: "N passed, N failed[, N skipped]".
 # `run.sh integration`: those alone; T=TEXT in the environment picks some by their names.
 set -u
 make=${MAKE:-make}
@@ -61,6 +61,8 @@ step "build" as_caller "$make" --no-print-directory "$jobs" WERROR=1 all tools
 if [ "${1:-all}" != integration ]; then
 	echo "== unit tests"
 	count as_caller "$make" --no-print-directory "$jobs" WERROR=1 unit
+	echo "== fuzz targets, two seconds each"
+	count as_caller "$make" --no-print-directory "$jobs" WERROR=1 fuzz-run SECONDS=2
 fi
 echo "== integration tests"
 count /usr/bin/python3 tests/integration/run.py ${T:+-k "$T"}

@@ -2,8 +2,11 @@
 #include "collector/base/worker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+
+#include "collector/base/clock.h"
 
 struct job_list {
 	struct worker_job *first, **last;
@@ -15,9 +18,9 @@ struct worker {
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock; /* short: list operations only, never over run() or done() */
-	pthread_cond_t wake;
+	pthread_cond_t wake, end;
 	struct job_list urgent, normal, finished;
-	bool closing;
+	bool closing, ended;
 	struct worker_stats stats;
 };
 
@@ -72,6 +75,8 @@ static void *worker_main(void *arg)
 
 		(void)ignored; /* a counter at its maximum wakes the loop all the same */
 	}
+	w->ended = true;
+	pthread_cond_signal(&w->end);
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
@@ -95,6 +100,19 @@ static void on_finished(void *ctx, uint32_t events)
 	}
 }
 
+/* Waits are measured by the clock that does not jump. */
+static void init_locks(struct worker *w)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->end, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int worker_new(struct worker **out, struct loop *loop, const char *thread_name, struct err *e)
 {
 	AUTO(worker_free) struct worker *w = calloc(1, sizeof(*w));
@@ -102,8 +120,7 @@ int worker_new(struct worker **out, struct loop *loop, const char *thread_name, 
 
 	if (!w)
 		return err_errno(e, "worker");
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->wake, NULL);
+	init_locks(w);
 	list_init(&w->urgent);
 	list_init(&w->normal);
 	list_init(&w->finished);
@@ -128,19 +145,36 @@ int worker_new(struct worker **out, struct loop *loop, const char *thread_name, 
 	return 0;
 }
 
-void worker_free(struct worker *w)
+/* False when the thread is still at its job after wait_ms. */
+static bool end_thread(struct worker *w, unsigned wait_ms)
+{
+	const uint64_t until = mono_ns() + wait_ms * NS_PER_MS;
+	const struct timespec ts = { .tv_sec = (time_t)(until / NS_PER_S),
+				     .tv_nsec = (long)(until % NS_PER_S) };
+	int r = 0;
+
+	pthread_mutex_lock(&w->lock);
+	w->closing = true;
+	pthread_cond_signal(&w->wake);
+	while (!w->ended && r == 0)
+		r = wait_ms == UINT_MAX ? pthread_cond_wait(&w->end, &w->lock)
+					: pthread_cond_timedwait(&w->end, &w->lock, &ts);
+	bool ended = w->ended;
+
+	pthread_mutex_unlock(&w->lock);
+	if (ended)
+		pthread_join(w->thread, NULL);
+	return ended;
+}
+
+bool worker_stop(struct worker *w, unsigned wait_ms)
 {
 	struct worker_job *job;
 
 	if (!w)
-		return;
-	if (w->started) {
-		pthread_mutex_lock(&w->lock);
-		w->closing = true;
-		pthread_cond_signal(&w->wake);
-		pthread_mutex_unlock(&w->lock);
-		pthread_join(w->thread, NULL);
-	}
+		return true;
+	if (w->started && !end_thread(w, wait_ms))
+		return false;
 	while ((job = list_pop(&w->finished)) || (job = list_pop(&w->urgent)) ||
 	       (job = list_pop(&w->normal)))
 		job->done(job);
@@ -148,8 +182,15 @@ void worker_free(struct worker *w)
 	if (w->event_fd >= 0)
 		close(w->event_fd);
 	pthread_cond_destroy(&w->wake);
+	pthread_cond_destroy(&w->end);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
+	return true;
+}
+
+void worker_free(struct worker *w)
+{
+	worker_stop(w, UINT_MAX);
 }
 
 int worker_submit(struct worker *w, struct worker_job *job, bool urgent)

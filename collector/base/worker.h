@@ -27,6 +27,9 @@ int worker_new(struct worker **out, struct loop *loop, const char *thread_name, 
 /* Waits for the running job, drops the queued ones after calling done() on each with
  * worker_closing() true. NULL is fine. */
 void worker_free(struct worker *w);
+/* The same, but waits for the running job at most wait_ms: false when it hangs in the kernel (a
+ * dead mount). Then worker, jobs and all that they point to must stay until the process ends. */
+bool worker_stop(struct worker *w, unsigned wait_ms);
 DEFINE_AUTO(worker, worker_free)
 
 int worker_submit(struct worker *w, struct worker_job *job, bool urgent); /* 0 or -EBUSY */

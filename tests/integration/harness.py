@@ -50,7 +50,8 @@ def wait_until(fn, timeout, what, step=0.05):
             result = fn()
             if result:
                 return result
-        except (OSError, AssertionError, http.client.HTTPException, ValueError, KeyError) as e:
+        except (OSError, AssertionError, http.client.HTTPException, ValueError, KeyError,
+                TypeError) as e:  # TypeError: a figure that is null so far
             problem = e
         if time.monotonic() >= end:
             raise Timeout(f"not within {timeout} s: {what}"

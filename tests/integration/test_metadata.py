@@ -21,6 +21,7 @@ def test_metadata_is_what_docker_was_told():
             "Binds": ["/usr/share:/share:ro", "bhtest-meta:/data"],
     }, Hostname="host-name", Labels={"org.bhtest.kind": "metadata"}) as c:
         c.seen()
+        wait_until(lambda: agent().container(c.id)["started"], 2, "its start time")
         got, truth = agent().container(c.id), d.inspect(c.id)
         same(got["image"], IMAGE, "image")
         same(got["image_id"], d.image_id, "image id")

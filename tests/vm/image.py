@@ -100,7 +100,8 @@ def make_disk(path, build):
         if os.path.exists(path + ".new"):
             os.unlink(path + ".new")
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-m", "0", "-d", root,
-                        path + ".new", f"{(size >> 20) * 5 // 4 + FREE_MIB}M"], check=True)
+                        path + ".new", f"{(size >> 20) * 5 // 4 + FREE_MIB}M"], check=True,
+                       stdout=subprocess.DEVNULL)
         os.rename(path + ".new", path)
     finally:
         shutil.rmtree(root, ignore_errors=True)

@@ -37,7 +37,7 @@ MEMORY_MIB = 1024
 # What the kernel must not say. A kill for lack of memory prints a call trace too: that is no fault.
 ALARM = re.compile(r"WARNING:|BUG:|Oops|Kernel panic|general protection|stalls? on CPU|detected stall|"
                    r"blocked for more than|INFO: possible|UBSAN|KASAN|refcount_t|list_(add|del) corr|"
-                   r"invoked oom-killer.*global|Out of memory: Killed")
+                   r"Out of memory: Killed")
 
 
 class Unable(Exception):
@@ -174,6 +174,8 @@ def boot(profile, folder, disk, options, count):
         shown = subprocess.Popen(["tail", "-n", "+1", "-f", log])
     try:
         while (line := machine.line(TEST_TIMEOUT if reader.tests else BOOT_TIMEOUT)) is not None:
+            if not reader.tests and line.startswith("run "):
+                print(f"   {label}: first test after {time.monotonic() - begin:.0f} s", flush=True)
             reader.take(line)
         reader.close()
         if not reader.done:

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <jansson.h>
 
 #include "collector/api.h"
@@ -269,6 +270,37 @@ static void the_status_names_what_does_not_work(void **state)
 	json_decref(json);
 }
 
+static void a_list_in_slices_is_the_list_and_survives_what_ends_meanwhile(void **state)
+{
+	AUTO_FIXTURE struct fixture f;
+	AUTO(api_list_free) struct api_list *l = NULL;
+	AUTO_BUF struct buf b = { .fd = -1 };
+	struct err e = { "" };
+	int steps = 1, r;
+
+	(void)state;
+	fixture_init(&f, 8, false);
+	struct container *first = add(&f, "aaaa1"), *last = add(&f, "aaaa2");
+
+	buf_init(&b, 1 << 20);
+	assert_int_equal(api_list_new(&l, &f.state, SPAN_LIT(""), &e), 0);
+	assert_int_equal(api_list_step(l, &b, 0), 0);
+	container_table_end(f.table, first, 1, 1);
+	container_table_end(f.table, last, 1, 1);
+	container_table_expire(f.table, 100, 1);
+	while ((r = api_list_step(l, &b, 0)) == 0)
+		steps++;
+	assert_int_equal(r, 1);
+	assert_int_equal(steps, 1);
+	json_t *json = json_loadb(b.data, b.len, JSON_REJECT_DUPLICATES, NULL);
+
+	assert_non_null(json);
+	assert_int_equal(json_integer_value(at(json, "count")), 2);
+	assert_int_equal(json_array_size(at(json, "containers")), 2);
+	json_decref(json);
+	assert_int_equal(api_list_new(&l, &f.state, SPAN_LIT("kind=x"), &e), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest api[] = {
@@ -280,6 +312,7 @@ int main(void)
 		cmocka_unit_test(unknown_and_ambiguous_ids_have_their_status),
 		cmocka_unit_test(an_answer_beyond_the_limit_is_an_error_in_json),
 		cmocka_unit_test(the_status_names_what_does_not_work),
+		cmocka_unit_test(a_list_in_slices_is_the_list_and_survives_what_ends_meanwhile),
 	};
 
 	return cmocka_run_group_tests(api, NULL, NULL);

@@ -578,8 +578,15 @@ static void half_a_tls_pair_is_refused(void **state)
 static void what_needs_a_restart_is_told_by_its_key(void **state)
 {
 	static const char *const changes[][2] = {
-		{ "state_dir", "/a" }, { "run_dir", "/b" },	  { "rootfs", "/c" },
-		{ "user", "auto" },    { "containers.max", "7" }, { "sample.max_open_files", "9" },
+		{ "state_dir", "/a" },
+		{ "run_dir", "/b" },
+		{ "rootfs", "/c" },
+		{ "user", "auto" },
+		{ "containers.max", "7" },
+		{ "sample.max_open_files", "9" },
+		{ "metrics.per_cpu", "true" },
+		{ "metrics.hugetlb", "true" },
+		{ "containers.systemd_services", "true" },
 	};
 	AUTO_FREE struct config *now = fresh(), *next = fresh();
 

@@ -178,6 +178,46 @@ static void a_closing_worker_gives_every_job_back(void **state)
 	assert_int_equal(done, 50);
 }
 
+struct held_job {
+	struct worker_job job;
+	int pipe[2];
+	int done;
+};
+
+static void held_run(struct worker_job *j)
+{
+	struct held_job *h = (struct held_job *)j;
+	char c;
+
+	(void)!read(h->pipe[0], &c, 1);
+}
+
+static void held_done(struct worker_job *j)
+{
+	((struct held_job *)j)->done++;
+}
+
+static void a_job_that_hangs_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct held_job h = { .job = { .run = held_run, .done = held_done } };
+	struct err e = { "" };
+	struct worker *w = NULL;
+
+	assert_int_equal(pipe(h.pipe), 0);
+	assert_int_equal(worker_new(&w, f->loop, "test", &e), 0);
+	assert_int_equal(worker_submit(w, &h.job, false), 0);
+	/* the thread may not have taken the job yet; then it ends without it, and in time */
+	if (!worker_stop(w, 20)) {
+		assert_int_equal(h.done, 0);
+		assert_int_equal(write(h.pipe[1], "x", 1), 1);
+		assert_true(worker_stop(w, 10000));
+	}
+	assert_int_equal(h.done, 1);
+	close(h.pipe[0]);
+	close(h.pipe[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest loop[] = {
@@ -192,6 +232,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(jobs_run_on_the_worker_and_end_on_the_loop, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_closing_worker_gives_every_job_back, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_job_that_hangs_is_not_waited_for, setup,
 						teardown),
 	};
 

@@ -147,6 +147,60 @@ static void a_full_queue_refuses_and_takes_the_descriptor(void **state)
 	close(fds[1]);
 }
 
+static void a_peer_that_takes_nothing_is_closed_as_dead(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { "" };
+
+	while (peer_send(f->peer, WIRE_CONTAINER, 0, SPAN_LIT("x"), -1) == 0)
+		continue;
+	assert_int_equal(f->closed, 0); /* never from inside a send */
+	assert_int_equal(loop_run(f->loop, &e), 0);
+	assert_int_equal(f->closed, 1);
+}
+
+static void more_answers_than_may_be_asked_for_end_the_connection(void **state)
+{
+	struct fixture *f = *state;
+	static char big[40000];
+	struct err e = { "" };
+	uint32_t sent = 0;
+
+	while (peer_queued(f->peer) < WIRE_MAX_OUTSTANDING)
+		assert_int_equal(peer_send(f->peer, WIRE_RESPONSE, ++sent,
+					   (struct span){ big, sizeof(big) }, -1),
+				 0);
+	/* what was not asked for has its own measure */
+	assert_int_equal(peer_send(f->peer, WIRE_CONTAINER, 0, SPAN_LIT("x"), -1), 0);
+	assert_int_equal(peer_send(f->peer, WIRE_RESPONSE, ++sent, SPAN_LIT("x"), -1), -ENOBUFS);
+	assert_int_equal(loop_run(f->loop, &e), 0);
+	assert_int_equal(f->closed, 1);
+}
+
+static void bodies_wait_until_earlier_ones_are_read(void **state)
+{
+	struct fixture *f = *state;
+	static char buffer[WIRE_FRAME_MAX];
+	struct wire_frame frame;
+	struct err e = { "" };
+
+	for (uint32_t i = 0; i < PEER_MAX_MEMFDS; i++) {
+		struct buf body;
+
+		assert_true(peer_takes_memfd(f->peer));
+		assert_int_equal(buf_init_shared(&body, "test", WIRE_BODY_MAX, &e), 0);
+		for (size_t n = 0; n <= WIRE_INLINE_MAX; n += 10)
+			buf_add_str(&body, "0123456789");
+		peer_respond(f->peer, i, 200, WIRE_CONTENT_PROM, &body);
+	}
+	assert_false(peer_takes_memfd(f->peer));
+	for (int i = 0; i < PEER_MAX_MEMFDS; i++) {
+		assert_int_equal(wire_receive(f->other, buffer, &frame, &e), 1);
+		wire_close_fds(&frame);
+	}
+	assert_true(peer_takes_memfd(f->peer));
+}
+
 static void a_malformed_frame_ends_the_connection(void **state)
 {
 	struct fixture *f = *state;
@@ -176,6 +230,9 @@ int main(void)
 		T(a_long_answer_travels_as_a_sealed_memfd),
 		T(frames_queue_while_the_socket_is_full_and_keep_their_order),
 		T(a_full_queue_refuses_and_takes_the_descriptor),
+		T(a_peer_that_takes_nothing_is_closed_as_dead),
+		T(more_answers_than_may_be_asked_for_end_the_connection),
+		T(bodies_wait_until_earlier_ones_are_read),
 		T(a_malformed_frame_ends_the_connection),
 		T(the_clients_end_is_told_once),
 	};
