@@ -257,7 +257,7 @@ LINT_ASSUME := -include tests/lint/assume.h
 # Leaks are gcc's alone: clang-tidy and cppcheck do not know cleanup attributes. gcc in turn loses
 # sight of memory that a structure of the caller keeps, in these files; LeakSanitizer looks after
 # them (make unit SAN=address).
-LINT_KEEPS := collector/agent_slow.c http/link.c
+LINT_KEEPS := collector/agent_disk.c collector/agent_slow.c collector/agent_requests.c http/link.c
 LINT_JOBS ?= 2
 format:
 	clang-format -i $(FORMAT_SRC)

@@ -64,7 +64,7 @@ static void sweep_run(struct worker_job *job)
 	struct sweep *s = (struct sweep *)job; /* first member */
 	struct err e = { "" };
 
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < s->n && !worker_closing(s->agent->worker); i++) {
 		struct sweep_item *it = &s->items[i];
 
 		if (!it->c) {

@@ -55,7 +55,8 @@ static void count_in_cgroup(struct descriptor_count *n, int dir_fd)
 	if (io_read_buf_at(dir_fd, "cgroup.procs", &b, NULL) < 0)
 		return;
 	rest = (struct span){ b.data, b.len };
-	while (n->pids > 0 && span_next(&rest, '\n', &line)) {
+	while (n->pids > 0 && !worker_closing(n->agent->slow_worker) &&
+	       span_next(&rest, '\n', &line)) {
 		if (!parse_u64(line, &pid) || pid == 0 || pid > INT_MAX)
 			continue;
 		n->pids--;
@@ -108,7 +109,7 @@ static void process_run(struct worker_job *job)
 {
 	struct process_walk *p = (struct process_walk *)job;
 
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; i < p->n && !worker_closing(p->agent->slow_worker); i++) {
 		struct process_item *it = &p->items[i];
 
 		count_descriptors(p->agent, it);

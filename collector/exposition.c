@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/exposition.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -67,27 +66,30 @@ static int find_sandboxes(struct exposition *x, size_t live_n)
 	return 0;
 }
 
+static void add_entry(struct exposition *x, struct container *c)
+{
+	x->entries[x->n++] = (struct entry){ container_ref(c), c };
+}
+
 int exposition_new(struct exposition **out, const struct agent_state *state, bool openmetrics,
 		   struct err *e)
 {
 	AUTO(exposition_free) struct exposition *x = calloc(1, sizeof(*x));
 	struct container *const *live, *const *ended;
 	size_t live_n = container_table_live(state->containers, &live);
-	size_t all_n = live_n + container_table_ended(state->containers, &ended);
+	size_t ended_n = container_table_ended(state->containers, &ended);
 
 	if (!x)
 		return err_set(e, ENOMEM, "exposition");
-	assert(all_n >= live_n);
 	x->scrape.openmetrics = openmetrics;
 	buf_init(&x->scrape.extra, 1 << 16);
-	x->entries = calloc(all_n + 1, sizeof(*x->entries));
+	x->entries = calloc(live_n + ended_n + 1, sizeof(*x->entries));
 	if (!x->entries)
-		return err_set(e, ENOMEM, "exposition of %zu containers", all_n);
-	for (size_t i = 0; i < all_n; i++) {
-		struct container *c = container_ref(i < live_n ? live[i] : ended[i - live_n]);
-
-		x->entries[x->n++] = (struct entry){ c, c };
-	}
+		return err_set(e, ENOMEM, "exposition of %zu containers", live_n + ended_n);
+	for (size_t i = 0; i < live_n; i++)
+		add_entry(x, live[i]);
+	for (size_t i = 0; i < ended_n; i++)
+		add_entry(x, ended[i]);
 	for (size_t i = 0; i < live_n; i++)
 		labels_name_pod(live[i], state->config);
 	if (find_sandboxes(x, live_n) < 0)

@@ -53,6 +53,11 @@ int64_t history_clock(const struct history *h)
 	return h->now > 0 ? h->now : (int64_t)(unix_ns() / NS_PER_S);
 }
 
+bool history_stopping(const struct history *h)
+{
+	return atomic_load_explicit(&h->stopping, memory_order_relaxed);
+}
+
 static void log_notes(struct history *h)
 {
 	for (uint32_t i = 0; i < h->notes_n; i++)
@@ -154,8 +159,12 @@ static void take_message(struct history *h, const struct history_message *m)
 		history_cap_make_room(h, 0, true);
 		break;
 	case MESSAGE_QUERY:
-		history_feed_settle(h);
-		history_answer_query(h, &m->query, &a);
+		if (history_stopping(h)) {
+			history_answer_error(&a, 503, "bulkhead is stopping");
+		} else {
+			history_feed_settle(h);
+			history_answer_query(h, &m->query, &a);
+		}
 		m->fn(m->ctx, &a);
 		break;
 	case MESSAGE_CONTAINER:
@@ -174,6 +183,7 @@ static void *history_main(void *arg)
 	struct history_message *m;
 
 	pthread_setname_np(pthread_self(), "history");
+	history_spool_load(h);
 	history_cap_make_room(h, 0, true);
 	log_notes(h);
 	while ((m = dequeue(h))) {
@@ -233,6 +243,7 @@ void history_free(struct history *h)
 		return;
 	pthread_mutex_lock(&h->lock);
 	h->closing = true;
+	atomic_store_explicit(&h->stopping, true, memory_order_relaxed);
 	pthread_cond_signal(&h->wake);
 	pthread_mutex_unlock(&h->lock);
 	if (h->started)

@@ -19,7 +19,8 @@ struct history;
 /* Files live below "history/" of the working directory, which is serve's state directory. */
 int history_new(struct history **out, const struct wire_config *settings, struct err *e);
 void history_reconfigure(struct history *h, const struct wire_config *settings);
-/* Writes everything that is pending, ends the thread. NULL is fine. */
+/* Writes all that is pending into one file, which the next start reads back, and ends the thread:
+ * takes milliseconds. NULL is fine. */
 void history_free(struct history *h);
 DEFINE_AUTO(history, history_free)
 

@@ -148,6 +148,8 @@ static bool reduce_one(struct history *h)
 bool history_cap_make_room(struct history *h, uint64_t need, bool reduce)
 {
 	while (h->used_bytes + need > h->cap_bytes) {
+		if (history_stopping(h))
+			return false;
 		if (history_prune_oldest(h))
 			continue;
 		if (!reduce || !reduce_one(h))

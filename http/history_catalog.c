@@ -125,6 +125,21 @@ int history_entity_rename(struct history_entity *n, const struct wire_container 
 	return 0;
 }
 
+bool history_entity_same(const struct history_entity *n, const struct wire_container *text)
+{
+	const struct span parts[] = { text->id, text->name, text->image, text->image_id,
+				      text->runtime };
+	const char *const fields[] = { n->id, n->name, n->image, n->image_id, n->runtime };
+
+	for (size_t i = 0; i < 5; i++) {
+		size_t kept = parts[i].n < HISTORY_MAX_TEXT ? parts[i].n : HISTORY_MAX_TEXT;
+
+		if (!span_eq((struct span){ parts[i].p, kept }, fields[i]))
+			return false;
+	}
+	return true;
+}
+
 struct history_entity *history_entity_add(struct history *h, enum history_kind kind,
 					  const struct wire_container *text)
 {

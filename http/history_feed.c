@@ -10,102 +10,37 @@ static int64_t seconds(uint64_t unix_ns)
 	return (int64_t)(unix_ns / NS_PER_S);
 }
 
-static void live_init(struct history_live *l, struct history_entity *n, int64_t started)
+/* --- time ----------------------------------------------------------------------------------- */
+
+static bool end_orphan(struct history *h, struct history_entity *n)
 {
-	*l = (struct history_live){ .entity = n, .started = started };
-	l->main.schema = history_entity_schema(n);
-	l->disk = (struct history_series){ .schema = &history_schema_disk, .disk = true };
-	l->due = n->kind != HISTORY_CONTAINER;
-	n->live = l;
-}
-
-static void live_free(struct history *h, struct history_live *l)
-{
-	if (!l)
-		return;
-	l->entity->live = NULL;
-	history_series_release(h, &l->main);
-	history_series_release(h, &l->disk);
-	free(l);
-}
-
-/* --- points --------------------------------------------------------------------------------- */
-
-/* The wall clock went back by more than a little: what is written stays, a new file goes on. */
-static void start_over(struct history *h, struct history_live *l)
-{
-	history_flush(h, l);
-	struct history_run *run = history_entity_run(l->entity, l->main.run);
-
-	if (run)
-		history_run_end(h, l->entity, run);
-	history_series_release(h, &l->main);
-	history_series_release(h, &l->disk);
-	l->last.unix_ns = 0;
-	l->held = false;
-	l->next_flush = 0;
-	l->point = 0;
-}
-
-static void make_point(struct history *h, struct history_live *l, uint64_t unix_ns)
-{
-	double values[HISTORY_MAX_METRICS];
-	int64_t t = seconds(unix_ns);
-
-	if (l->main.last - t > HISTORY_STEP_BACK_S)
-		start_over(h, l);
-	l->now.unix_ns = unix_ns;
-	if (t < l->main.last || (l->held && t <= l->main.last)) {
-		/* rates go on from here: else the held time would come out as one high rate */
-		l->held = true;
-		l->last = l->now;
-		return;
+	if (n->live) {
+		if (!n->live->parked)
+			return false;
+		history_live_end(h, n->live, n->live->main.last); /* may forget n */
+		return true;
 	}
-	l->held = false;
-	if (t > l->point)
-		l->base = l->last;
-	l->point = t;
-	l->last = l->now;
-	history_values(l->main.schema, &l->base, &l->last, values);
-	history_series_push(h, &l->main, t, values);
+	bool any = false;
+
+	for (uint32_t k = n->runs_n; n->kind == HISTORY_CONTAINER && k-- > 0;) {
+		if (n->runs[k].open) {
+			history_run_end(h, n, &n->runs[k]);
+			any = true;
+		}
+	}
+	return any;
 }
 
-/* Flushes are spread over the period by the slot's number, so that disk and CPU see an even load.
+/* Those that did not come back after a restart of the agent, a few at a time. true: all are done.
  */
-static int64_t next_turn(const struct history *h, const struct history_live *l)
+static bool end_orphans(struct history *h)
 {
-	int64_t period = h->settings.flush_s;
+	unsigned ended = 0;
 
-	return h->now + period - (h->now + period - l->slot % h->settings.flush_s) % period;
-}
-
-static void flush_when_due(struct history *h, struct history_live *l)
-{
-	int64_t old_enough = l->started + h->settings.min_lifetime_s;
-	bool full = l->main.n + 4 >= history_ring_max(h);
-
-	if (l->next_flush <= 0 || l->next_flush > h->now + h->settings.flush_s)
-		l->next_flush = next_turn(h, l); /* new, or the clock was set back */
-	if (!l->due && h->now >= old_enough) {
-		l->due = true;
-		if (h->now - old_enough < 5) /* after a start of the agent all are old: in turn */
-			l->next_flush = h->now;
-	}
-	if (!full && h->now < l->next_flush)
-		return;
-	history_flush(h, l);
-	l->next_flush = next_turn(h, l);
-}
-
-static void end_orphans(struct history *h)
-{
-	for (size_t i = h->entities_n; i-- > 0;) {
-		struct history_entity *n = h->entities[i];
-
-		for (uint32_t k = n->runs_n; n->kind == HISTORY_CONTAINER && !n->live && k-- > 0;)
-			if (n->runs[k].open)
-				history_run_end(h, n, &n->runs[k]);
-	}
+	for (size_t i = h->entities_n; i-- > 0;)
+		if (end_orphan(h, h->entities[i]) && ++ended == HISTORY_ORPHANS_A_TICK)
+			return false;
+	return true;
 }
 
 static void count_reduced(struct history *h)
@@ -123,12 +58,12 @@ static void count_reduced(struct history *h)
 
 static void on_time(struct history *h)
 {
+	if (history_stopping(h))
+		return;
 	if (h->grace_end == 0)
 		h->grace_end = h->now + HISTORY_GRACE_S;
-	if (h->grace_end > 0 && h->now >= h->grace_end) {
+	if (h->grace_end > 0 && h->now >= h->grace_end && end_orphans(h))
 		h->grace_end = -1; /* once */
-		end_orphans(h);
-	}
 	if (h->now < h->next_minute && h->next_minute - h->now <= 60)
 		return;
 	h->next_minute = h->now + 60;
@@ -148,8 +83,8 @@ void history_feed_settle(struct history *h)
 		struct history_live *l = h->live[i];
 
 		if (l->seen)
-			make_point(h, l, h->tick_ns);
-		flush_when_due(h, l);
+			history_live_point(h, l, h->tick_ns);
+		history_live_flush_when_due(h, l);
 	}
 	on_time(h);
 }
@@ -188,70 +123,99 @@ static bool slot_room(struct history *h, uint32_t slot)
 	return true;
 }
 
-static void live_remove(struct history *h, struct history_live *l)
+/* Its slot is free from now on. */
+static void leave_slot(struct history *h, struct history_live *l)
 {
-	struct history_entity *n = l->entity;
-
+	if (l->parked)
+		return;
 	h->slots[l->slot] = NULL;
 	for (size_t i = 0; i < h->live_n; i++)
 		if (h->live[i] == l)
 			h->live[i] = h->live[--h->live_n];
-	live_free(h, l);
+	l->parked = true;
+}
+
+static void take_slot(struct history *h, struct history_live *l, uint32_t slot)
+{
+	l->slot = slot;
+	l->parked = false;
+	h->slots[slot] = l;
+	h->live[h->live_n++] = l;
+}
+
+static void end_container(struct history *h, struct history_live *l, int64_t end)
+{
+	struct history_entity *n = l->entity;
+	struct history_run *run;
+
+	leave_slot(h, l);
+	if (l->main.run == 0 && end - l->started < h->settings.min_lifetime_s) {
+		history_sums_add(h, span_str(n->image), &l->main);
+	} else if (history_stopping(h)) {
+		l->ended = end > 0 ? end : 1; /* to cut its file takes too long now */
+		return;
+	} else {
+		l->due = true;
+		history_flush(h, l);
+		run = history_entity_run(n, l->main.run);
+		if (run)
+			history_run_end(h, n, run);
+	}
+	history_live_free(h, l);
 	if (n->runs_n == 0)
 		history_entity_drop(h, n);
 }
 
-static void end_live(struct history *h, struct history_live *l, int64_t end)
+void history_live_end(struct history *h, struct history_live *l, int64_t end)
 {
 	struct history_entity *n = l->entity;
 
-	if (l->main.run == 0 && end - l->started < h->settings.min_lifetime_s) {
-		history_sums_add(h, span_str(n->image), &l->main);
-	} else {
-		l->due = true;
-		history_flush(h, l);
-		struct history_run *run = history_entity_run(n, l->main.run);
-
-		if (run)
-			history_run_end(h, n, run);
+	if (n->kind == HISTORY_CONTAINER) {
+		end_container(h, l, l->ended ? l->ended : end);
+		return;
 	}
-	live_remove(h, l);
+	history_flush(h, l); /* its run stays open */
+	history_live_free(h, l);
 }
 
-/* The names of a known container changed, or it was started again. */
+/* A known container was announced again: its names or its start are better known now. Never a new
+ * run: samples of this very slot go on. */
 static void update_live(struct history *h, struct history_live *l, const struct wire_container *c)
 {
+	struct history_run *run = history_entity_run(l->entity, l->main.run);
+	int64_t started = seconds(c->start_unix_ns);
+	bool same = history_entity_same(l->entity, c) && !l->entity->meta_stale &&
+		    started == l->started;
 	struct err e = { "" };
 
+	if (same)
+		return;
+	l->started = started;
+	if (run)
+		run->started = started;
 	if (history_entity_rename(l->entity, c) < 0 ||
-	    (l->main.run != 0 && history_entity_save(h, l->entity, &e) < 0))
+	    (run && history_entity_save(h, l->entity, &e) < 0))
 		history_write_failed(h, &e);
 }
 
-static void begin_live(struct history *h, const struct wire_container *c)
+static bool begin_live(struct history *h, struct history_entity *n, const struct wire_container *c)
 {
-	struct history_entity *n = history_entity_find(h, HISTORY_CONTAINER, c->key);
-	struct history_live *l = slot_room(h, c->slot) ? calloc(1, sizeof(*l)) : NULL;
+	struct err e = { "" };
+	bool same = n && history_entity_same(n, c) && !n->meta_stale;
 
-	if (l && !n)
+	if (!n)
 		n = history_entity_add(h, HISTORY_CONTAINER, c);
-	else if (l && history_entity_rename(n, c) < 0)
-		n = NULL;
-	if (!l || !n) {
-		free(l);
-		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
-		return;
-	}
-	live_init(l, n, seconds(c->start_unix_ns));
-	l->slot = c->slot;
-	h->slots[c->slot] = l;
-	h->live[h->live_n++] = l;
-	history_series_resume(h, l);
-}
+	else if (history_entity_rename(n, c) < 0)
+		return false;
+	struct history_live *l = n ? history_live_new(n, seconds(c->start_unix_ns)) : NULL;
 
-static bool same_start(const struct history_live *l, const struct wire_container *c)
-{
-	return llabs(l->started - seconds(c->start_unix_ns)) <= HISTORY_SAME_START_S;
+	if (!l)
+		return false;
+	take_slot(h, l, c->slot);
+	history_series_resume(h, l);
+	if (l->main.run != 0 && !same && history_entity_save(h, n, &e) < 0)
+		history_write_failed(h, &e);
+	return true;
 }
 
 void history_feed_container(struct history *h, const struct wire_container *c)
@@ -263,17 +227,30 @@ void history_feed_container(struct history *h, const struct wire_container *c)
 	struct history_live *in_slot = c->slot < h->slots_n ? h->slots[c->slot] : NULL;
 	struct history_entity *n = history_entity_find(h, HISTORY_CONTAINER, c->key);
 
-	if (in_slot && in_slot->entity == n && same_start(in_slot, c)) {
+	if (in_slot && in_slot->entity == n) {
 		update_live(h, in_slot, c);
 		return;
 	}
 	history_feed_settle(h);
 	if (in_slot) /* its end frame was lost */
-		end_live(h, in_slot, in_slot->main.last);
+		history_live_end(h, in_slot, in_slot->main.last);
 	n = history_entity_find(h, HISTORY_CONTAINER, c->key); /* ending may forget it */
-	if (n && n->live)
-		end_live(h, n->live, n->live->main.last);
-	begin_live(h, c);
+	if (n && n->live && !history_live_same(n->live, seconds(c->start_unix_ns))) {
+		history_live_end(h, n->live, n->live->main.last);
+		n = history_entity_find(h, HISTORY_CONTAINER, c->key);
+	}
+	struct history_live *l = n ? n->live : NULL;
+	bool taken = slot_room(h, c->slot) && !(l && l->ended);
+
+	if (taken && l) { /* out of the spool, or it changed its slot */
+		leave_slot(h, l);
+		take_slot(h, l, c->slot);
+		update_live(h, l, c);
+	} else if (taken) {
+		taken = begin_live(h, n, c);
+	}
+	if (!taken)
+		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
 }
 
 void history_feed_end(struct history *h, const struct wire_container_end *m)
@@ -281,7 +258,7 @@ void history_feed_end(struct history *h, const struct wire_container_end *m)
 	if (m->slot >= h->slots_n || !h->slots[m->slot])
 		return;
 	history_feed_settle(h);
-	end_live(h, h->slots[m->slot], seconds(m->end_unix_ns));
+	history_live_end(h, h->slots[m->slot], seconds(m->end_unix_ns));
 }
 
 void history_feed_samples(struct history *h, struct span payload)
@@ -337,16 +314,17 @@ static struct history_live *begin_other(struct history *h, enum history_kind kin
 					const struct wire_container *text)
 {
 	struct history_entity *n = history_entity_find(h, kind, text->key);
-	struct history_live *l = calloc(1, sizeof(*l));
 
-	if (l && !n)
-		n = history_entity_add(h, kind, text);
-	if (!l || !n) {
-		free(l);
-		return NULL;
+	if (n && n->live) { /* out of the spool */
+		n->live->parked = false;
+		return n->live;
 	}
-	live_init(l, n, h->now);
-	history_series_resume(h, l);
+	if (!n)
+		n = history_entity_add(h, kind, text);
+	struct history_live *l = n ? history_live_new(n, h->now) : NULL;
+
+	if (l)
+		history_series_resume(h, l);
 	return l;
 }
 
@@ -383,7 +361,7 @@ static void feed_fs(struct history *h, const struct wire_filesystem *f)
 		return;
 	}
 	if (l->main.last - h->now > HISTORY_STEP_BACK_S)
-		start_over(h, l);
+		history_live_start_over(h, l);
 	history_series_push(h, &l->main, h->now, values);
 }
 
@@ -399,8 +377,8 @@ void history_feed_host(struct history *h, const struct wire_host_sample *m)
 	if (h->host) {
 		h->host->now.have = m->have;
 		memcpy(h->host->now.v, v, sizeof(v));
-		make_point(h, h->host, m->unix_ns);
-		flush_when_due(h, h->host);
+		history_live_point(h, h->host, m->unix_ns);
+		history_live_flush_when_due(h, h->host);
 	} else {
 		HISTORY_COUNT(h, HISTORY_REFUSED, 1);
 	}
@@ -411,9 +389,9 @@ void history_feed_host(struct history *h, const struct wire_host_sample *m)
 
 		if (!l)
 			continue;
-		flush_when_due(h, l);
+		history_live_flush_when_due(h, l);
 		if (h->now - l->main.last > 3600) { /* unmounted: its place is for others */
-			live_free(h, l);
+			history_live_free(h, l);
 			h->fs[i] = NULL;
 		}
 	}
@@ -422,23 +400,11 @@ void history_feed_host(struct history *h, const struct wire_host_sample *m)
 void history_feed_stop(struct history *h)
 {
 	history_feed_settle(h);
-	for (size_t i = 0; i < h->live_n; i++) { /* runs stay open: the next start goes on */
-		h->live[i]->due |= h->now - h->live[i]->started >= h->settings.min_lifetime_s;
-		history_flush(h, h->live[i]);
-		live_free(h, h->live[i]);
-	}
-	if (h->host) {
-		history_flush(h, h->host);
-		live_free(h, h->host);
-	}
-	for (size_t i = 0; i < WIRE_MAX_FILESYSTEMS; i++) {
-		if (h->fs[i]) {
-			history_flush(h, h->fs[i]);
-			live_free(h, h->fs[i]);
-		}
-	}
+	history_spool_write(h);
+	for (size_t i = 0; i < h->entities_n; i++) /* runs stay open: the next start goes on */
+		history_live_free(h, h->entities[i]->live);
 	h->host = NULL;
-	history_sums_flush(h, INT64_MAX);
+	memset(h->fs, 0, sizeof(h->fs));
 	history_sums_release(h);
 	free(h->live);
 	free(h->slots);

@@ -334,9 +334,10 @@ static int write_cut(int from, int to, struct header *h, const struct history_sc
 	for (uint32_t i = 0; i < file->archives_n && r == 0; i++)
 		if (rows[i] > 0)
 			r = copy_rows(from, to, s, file, i, rows[i]);
-	/* The old file goes away for the new one: that has to be on disk first. */
-	if (r == 0 && fdatasync(to) < 0)
-		r = -errno;
+	/* The old file goes away for the new one: its writing begins now, long before the rename
+	 * gets to the disk. To wait for it would stall all history for seconds on a busy disk. */
+	if (r == 0)
+		sync_file_range(to, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return r;
 }
 

@@ -10,6 +10,7 @@
  *                       each second is the sum over those that ran
  *   host/, fs/<name>-<h>/
  *   damaged/            at most HISTORY_MAX_DAMAGED files that were set aside
+ *   pending.bin         the spool: points that waited for their flush at the last clean stop
  *   graph.rrd           scratch of one graph
  *
  * Words: an *entity* is what has a history (container, image, host, file system); a *run* is one
@@ -29,24 +30,26 @@
 #include "collector/wire.h"
 #include "http/history.h"
 
-#define HISTORY_MAX_LIVE     4096  /* containers with samples at once */
-#define HISTORY_MAX_SLOT     65536 /* slots of bulkheadd that are believed */
-#define HISTORY_MAX_ENTITIES 8192  /* with the ended ones; the oldest are pruned beyond */
-#define HISTORY_MAX_RUNS     64	   /* runs an entity; the oldest is pruned beyond */
-#define HISTORY_MAX_KEY	     200   /* bytes of a key, without NUL */
-#define HISTORY_MAX_TEXT     512   /* bytes kept of a name or image */
-#define HISTORY_MAX_DAMAGED  4
-#define HISTORY_MAX_IMAGES   32	  /* images that collect short lives at once */
-#define HISTORY_MAX_POINTS   4000 /* points of one answer */
-#define HISTORY_MAX_QUEUE    (4u << 20)
-#define HISTORY_MAX_MESSAGES 16384
-#define HISTORY_MAX_METRICS  10 /* columns of one RRD */
-#define HISTORY_MAX_TIERS    3
-#define HISTORY_PATH_BYTES   320
-#define HISTORY_SAFE_BYTES   96
-#define HISTORY_GRACE_S	     30 /* for containers to come back after a restart of the agent */
-#define HISTORY_STEP_BACK_S  60 /* a wall clock set back by more begins a new run */
-#define HISTORY_SAME_START_S 5	/* starts this close are the same run of a container */
+#define HISTORY_MAX_LIVE       4096  /* containers with samples at once */
+#define HISTORY_MAX_SLOT       65536 /* slots of bulkheadd that are believed */
+#define HISTORY_MAX_ENTITIES   8192  /* with the ended ones; the oldest are pruned beyond */
+#define HISTORY_MAX_RUNS       64    /* runs an entity; the oldest is pruned beyond */
+#define HISTORY_MAX_KEY	       200   /* bytes of a key, without NUL */
+#define HISTORY_MAX_TEXT       512   /* bytes kept of a name or image */
+#define HISTORY_MAX_DAMAGED    4
+#define HISTORY_MAX_IMAGES     32   /* images that collect short lives at once */
+#define HISTORY_MAX_POINTS     4000 /* points of one answer */
+#define HISTORY_MAX_QUEUE      (4u << 20)
+#define HISTORY_MAX_MESSAGES   16384
+#define HISTORY_MAX_METRICS    10 /* columns of one RRD */
+#define HISTORY_MAX_TIERS      3
+#define HISTORY_PATH_BYTES     320
+#define HISTORY_SAFE_BYTES     96
+#define HISTORY_GRACE_S	       30   /* for containers to come back after a restart of the agent */
+#define HISTORY_STEP_BACK_S    60   /* a wall clock set back by more begins a new run */
+#define HISTORY_SAME_START_S   5    /* starts this close are the same run of a container */
+#define HISTORY_MAX_RING       1024 /* points of one series that wait for the flush */
+#define HISTORY_ORPHANS_A_TICK 8    /* ended while the agent was down: each costs the disk a bit */
 
 struct history_metric {
 	const char *name, *unit;
@@ -90,6 +93,7 @@ struct history_entity {
 	struct history_run *runs; /* by start, oldest first */
 	uint32_t runs_n;
 	uint64_t meta_bytes;
+	bool meta_stale;	   /* meta.json is missing or damaged */
 	struct history_live *live; /* NULL: no samples come */
 };
 
@@ -117,6 +121,9 @@ struct history_live {
 	bool seen;     /* `now` holds a sample */
 	bool due;      /* lived long enough for a file of its own */
 	bool held;     /* the clock was set back: no points until it passes the newest one */
+	bool parked;   /* has no slot: came from the spool, or ended while stopping */
+	bool spooled;  /* some of its points are in the spool only */
+	int64_t ended; /* ended while stopping; the next start writes it */
 	int64_t point; /* second of the newest point made here */
 	struct history_snapshot base, last, now; /* last: at the newest point; base: one before */
 	int64_t next_flush;
@@ -156,6 +163,7 @@ struct history {
 	struct history_message *first, **tail;
 	size_t queued_bytes, queued_n, queued_queries;
 	bool closing;
+	_Atomic bool stopping; /* the same for the thread: nothing slow begins any more */
 	_Atomic uint64_t stats[SERVE_STAT_COUNT];
 
 	/* --- the history thread's --- */
@@ -175,8 +183,10 @@ struct history {
 	int64_t now;	  /* seconds of the newest frame, 0: none came */
 	int64_t grace_end, next_minute, next_error_note;
 	uint64_t used_bytes, files, cap_bytes;
-	struct buf scratch;  /* text of one update */
-	struct err notes[4]; /* for the log: the thread's top function writes them */
+	uint64_t spool_bytes; /* size of the spool's files, 0: there are none */
+	size_t spooled_n;     /* live ones that need them still */
+	struct buf scratch;   /* text of one update */
+	struct err notes[4];  /* for the log: the thread's top function writes them */
 	uint32_t notes_n;
 };
 
@@ -241,6 +251,7 @@ struct history_entity *history_entity_find(const struct history *h, enum history
 struct history_entity *history_entity_add(struct history *h, enum history_kind kind,
 					  const struct wire_container *text);
 int history_entity_rename(struct history_entity *n, const struct wire_container *text);
+bool history_entity_same(const struct history_entity *n, const struct wire_container *text);
 void history_entity_drop(struct history *h, struct history_entity *n); /* memory; not files */
 void history_entity_dir(const struct history_entity *n, char out[HISTORY_PATH_BYTES]);
 void history_run_path(const struct history_entity *n, int64_t start, bool disk,
@@ -278,12 +289,36 @@ uint32_t history_ring_max(const struct history *h);
 void history_series_push(struct history *h, struct history_series *s, int64_t t,
 			 const double *values);
 void history_series_release(struct history *h, struct history_series *s);
+/* Takes in points as they were written to the spool: the first holds since `from`. Those that the
+ * file or the ring has already are dropped. */
+void history_series_restore(struct history *h, struct history_series *s, int64_t from,
+			    const double *points, uint32_t n);
 /* Writes what waits; makes the file when there is none. */
 void history_flush(struct history *h, struct history_live *l);
 /* Finds the run to go on with after a restart of the agent. */
 void history_series_resume(struct history *h, struct history_live *l);
 void history_values(const struct history_schema *s, const struct history_snapshot *from,
 		    const struct history_snapshot *to, double *values);
+
+/* --- history_live.c: one of those that samples come for ------------------------------------- */
+
+struct history_live *history_live_new(struct history_entity *n, int64_t started);
+void history_live_free(struct history *h, struct history_live *l); /* points are lost */
+/* Makes the point of l->now. */
+void history_live_point(struct history *h, struct history_live *l, uint64_t unix_ns);
+/* The wall clock went back by more than a little: what is written stays, a new file goes on. */
+void history_live_start_over(struct history *h, struct history_live *l);
+void history_live_flush_when_due(struct history *h, struct history_live *l);
+/* Whether a container that started then is the one of l. */
+bool history_live_same(const struct history_live *l, int64_t started);
+bool history_stopping(const struct history *h);
+
+/* --- history_spool.c: what was not flushed at a clean stop ---------------------------------- */
+
+/* One file, one sweep: no container's own file is opened, none is made. */
+void history_spool_write(struct history *h);
+void history_spool_load(struct history *h); /* its containers are parked until they are announced */
+void history_spool_release(struct history *h, struct history_live *l); /* l needs it no more */
 
 /* --- history_feed.c: frames -> points ------------------------------------------------------ */
 
@@ -293,12 +328,17 @@ void history_feed_samples(struct history *h, struct span payload);
 void history_feed_host(struct history *h, const struct wire_host_sample *m);
 void history_feed_disk(struct history *h, const struct wire_disk *m);
 void history_feed_settle(struct history *h); /* makes the points of the tick so far */
-void history_feed_stop(struct history *h);   /* writes everything, forgets all live ones */
+void history_feed_stop(struct history *h);   /* all that is pending into the spool; forgets all */
+void history_live_end(struct history *h, struct history_live *l, int64_t end);
 
 /* --- history_sums.c: containers that lived too short, by image ------------------------------ */
 
 void history_sums_add(struct history *h, struct span image, const struct history_series *s);
 void history_sums_flush(struct history *h, int64_t before); /* seconds < before are complete */
+/* The seconds that are not written yet, as points: s->ring is the caller's. false: there are none.
+ */
+bool history_sums_pending(const struct history_sums *u, struct history_series *s);
+struct history_entity *history_sums_entity(struct history *h, const struct history_sums *u);
 void history_sums_release(struct history *h);
 
 /* --- history_query.c, history_json.c, history_graph.c

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* meta.json of each entity, and the walk over all of them when the agent starts. The listing of a
- * directory is the truth about which runs there are; meta.json adds names and ends. */
+ * directory is the truth about which runs there are; meta.json adds names and ends. So a meta.json
+ * that a cut of power left empty costs little, and nobody waits for the disk to write one. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -52,11 +53,12 @@ int history_entity_save(struct history *h, struct history_entity *n, struct err 
 	buf_add_str(&b, "]}\n");
 	if (b.failed)
 		return err_set(e, ENOMEM, "no memory for '%s/meta.json'", dir);
-	int r = io_write_atomic_at(fd, "meta.json", b.data, b.len, 0600, e);
+	int r = io_write_cached_at(fd, "meta.json", b.data, b.len, 0600, e);
 
 	if (r == 0) {
 		history_size_changed(h, n->meta_bytes, b.len);
 		n->meta_bytes = b.len;
+		n->meta_stale = false;
 	}
 	return r;
 }
@@ -120,6 +122,13 @@ static void add_run(struct history *h, struct history_entity *n, int dir_fd, int
 	history_run_add(n, run);
 }
 
+/* Ours end in ".new", librrd's own in ".new" and six letters more. */
+static bool is_leftover(struct span name)
+{
+	return span_ends(name, ".new") ||
+	       (name.n > 6 && span_ends((struct span){ name.p, name.n - 6 }, ".rrd.new"));
+}
+
 /* Every run-N.rrd with its size; leftovers of a crash are removed. */
 static void list_runs(struct history *h, struct history_entity *n, int dir_fd)
 {
@@ -136,7 +145,7 @@ static void list_runs(struct history *h, struct history_entity *n, int dir_fd)
 		if (span_eq(name, ".") || span_eq(name, "..") ||
 		    fstatat(dir_fd, f->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (span_ends(name, ".new") || S_ISLNK(st.st_mode)) {
+		if (is_leftover(name) || S_ISLNK(st.st_mode)) {
 			unlinkat(dir_fd, f->d_name, 0);
 		} else if (S_ISREG(st.st_mode) && span_eq(name, "meta.json")) {
 			n->meta_bytes = (uint64_t)st.st_size;
@@ -181,6 +190,7 @@ static void load_entity(struct history *h, enum history_kind kind, int parent_fd
 	if (n) {
 		list_runs(h, n, fd);
 		runs_from_meta(n, root);
+		n->meta_stale = !json_is_object(root);
 		while (n->runs_n > HISTORY_MAX_RUNS && history_prune_run(h, n))
 			;
 	}

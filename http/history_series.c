@@ -59,6 +59,17 @@ static void drop(struct history *h, struct history_series *s, uint32_t n)
 	HISTORY_COUNT(h, HISTORY_PENDING, 0 - (uint64_t)n);
 }
 
+static bool grow(struct history_series *s, uint32_t cap)
+{
+	double *ring = realloc(s->ring, cap * stride(s) * sizeof(double));
+
+	if (!ring)
+		return false;
+	s->ring = ring;
+	s->cap = cap;
+	return true;
+}
+
 static bool make_space(struct history *h, struct history_series *s)
 {
 	uint32_t max = history_ring_max(h);
@@ -72,15 +83,7 @@ static bool make_space(struct history *h, struct history_series *s)
 	}
 	uint32_t cap = s->cap ? s->cap * 2 : FIRST_POINTS;
 
-	if (cap > max)
-		cap = max;
-	double *ring = realloc(s->ring, cap * stride(s) * sizeof(double));
-
-	if (!ring)
-		return false;
-	s->ring = ring;
-	s->cap = cap;
-	return true;
+	return grow(s, cap < max ? cap : max);
 }
 
 static void append(struct history *h, struct history_series *s, int64_t t, const double *values)
@@ -136,6 +139,32 @@ void history_series_push(struct history *h, struct history_series *s, int64_t t,
 		append(h, s, t - 1, unknown);
 	}
 	append(h, s, t, values);
+}
+
+void history_series_restore(struct history *h, struct history_series *s, int64_t from,
+			    const double *points, uint32_t n)
+{
+	double unknown[HISTORY_MAX_METRICS];
+	int64_t began = from;
+	uint32_t i = 0;
+
+	for (; i < n && (int64_t)points[i * stride(s)] <= s->last; i++)
+		began = (int64_t)points[i * stride(s)];
+	if (i == n || s->n + (n - i) > HISTORY_MAX_RING)
+		return;
+	/* more than fits when settings became smaller: the next flush takes all of it */
+	if (s->cap < s->n + (n - i) + 1 && !grow(s, s->n + (n - i) + 1)) {
+		HISTORY_COUNT(h, HISTORY_REFUSED, n - i);
+		return;
+	}
+	for (size_t k = 0; k < HISTORY_MAX_METRICS; k++)
+		unknown[k] = NAN;
+	if (s->last == 0)
+		s->from = s->last = began;
+	else if (began > s->last)
+		append(h, s, began, unknown);
+	for (; i < n; i++)
+		append(h, s, (int64_t)points[i * stride(s)], points + i * stride(s) + 1);
 }
 
 void history_series_release(struct history *h, struct history_series *s)
@@ -287,6 +316,8 @@ void history_flush(struct history *h, struct history_live *l)
 		if (l->main.run != 0)
 			flush_series(h, l, &l->disk);
 	}
+	if (l->main.n == 0 && l->disk.n == 0)
+		history_spool_release(h, l);
 }
 
 static void resume_from(struct history *h, struct history_live *l, struct history_series *s,
@@ -316,13 +347,14 @@ void history_series_resume(struct history *h, struct history_live *l)
 
 	for (uint32_t i = n->runs_n; i-- > 0;) {
 		struct history_run *run = &n->runs[i];
-		int64_t apart = run->started - l->started;
+		bool same = llabs(run->started - l->started) <= HISTORY_SAME_START_S ||
+			    l->started <= run->last; /* it ran before the run's newest point */
 
 		if (!run->open)
 			continue;
 		bool future = run->last > history_clock(h) + HISTORY_STEP_BACK_S;
 
-		if (l->main.run == 0 && !future && (any || llabs(apart) <= HISTORY_SAME_START_S)) {
+		if (l->main.run == 0 && !future && (any || same)) {
 			if (run->disk_bytes > 0)
 				resume_from(h, l, &l->disk, run);
 			resume_from(h, l, &l->main, run);

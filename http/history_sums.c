@@ -17,29 +17,37 @@ static double *second(const struct history_sums *u, int64_t t)
 	return u->v + (size_t)(t % u->span) * HISTORY_MAX_METRICS;
 }
 
-/* Writes the seconds before `before` to the image's RRD and forgets them. */
-static void flush_one(struct history *h, struct history_sums *u, int64_t before)
+struct history_entity *history_sums_entity(struct history *h, const struct history_sums *u)
 {
 	char key[HISTORY_SAFE_BYTES + 8] = "image:";
-	int64_t end = before < u->end ? before : u->end;
 
-	if (u->first >= end)
-		return;
 	history_safe_name(span_str(u->image), key + 6);
 	struct wire_container text = { .key = span_str(key),
 				       .name = span_str(u->image),
 				       .image = span_str(u->image) };
 	struct history_entity *n = history_entity_find(h, HISTORY_IMAGE, text.key);
+
+	return n ? n : history_entity_add(h, HISTORY_IMAGE, &text);
+}
+
+/* Writes the seconds before `before` to the image's RRD and forgets them. */
+static void flush_one(struct history *h, struct history_sums *u, int64_t before)
+{
+	int64_t end = before < u->end ? before : u->end;
+
+	if (u->first >= end)
+		return;
+	struct history_entity *n = history_sums_entity(h, u);
 	struct history_live l = { .due = true,
 				  .started = u->first,
 				  .main.schema = &history_schema_container,
 				  .disk = { .schema = &history_schema_disk, .disk = true } };
 
-	if (!n)
-		n = history_entity_add(h, HISTORY_IMAGE, &text);
 	if (!n) {
 		HISTORY_COUNT(h, HISTORY_REFUSED, end - u->first);
 	} else {
+		if (n->live) /* older ones, out of the spool */
+			history_live_end(h, n->live, 0);
 		l.entity = n;
 		n->live = &l; /* must not be pruned to make room for itself */
 		history_series_resume(h, &l);
@@ -66,12 +74,31 @@ void history_sums_flush(struct history *h, int64_t before)
 	for (size_t i = 0; i < HISTORY_MAX_IMAGES; i++) {
 		struct history_sums *u = &h->sums[i];
 
-		if (!u->v)
+		if (!u->v || history_stopping(h))
 			continue;
 		flush_one(h, u, before);
 		if (u->first >= u->end)
 			release(u);
 	}
+}
+
+bool history_sums_pending(const struct history_sums *u, struct history_series *s)
+{
+	const size_t stride = HISTORY_MAX_METRICS + 1;
+
+	if (!u->v || u->first >= u->end || u->end - u->first > HISTORY_MAX_RING)
+		return false;
+	*s = (struct history_series){ .schema = &history_schema_container,
+				      .n = (uint32_t)(u->end - u->first),
+				      .from = u->first - 1,
+				      .last = u->end - 1 };
+	s->ring = malloc(s->n * stride * sizeof(double));
+	for (uint32_t i = 0; s->ring && i < s->n; i++) {
+		s->ring[i * stride] = (double)(u->first + i);
+		memcpy(s->ring + i * stride + 1, second(u, u->first + i),
+		       HISTORY_MAX_METRICS * sizeof(double));
+	}
+	return s->ring != NULL;
 }
 
 void history_sums_release(struct history *h)

@@ -88,8 +88,8 @@ int io_write_all(int fd, const void *bytes, size_t n)
 	return 0;
 }
 
-int io_write_atomic_at(int dir_fd, const char *name, const void *bytes, size_t n, mode_t mode,
-		       struct err *e)
+static int write_beside(int dir_fd, const char *name, struct span bytes, mode_t mode, bool durable,
+			struct err *e)
 {
 	char temp[NAME_MAX + 1];
 
@@ -100,9 +100,9 @@ int io_write_atomic_at(int dir_fd, const char *name, const void *bytes, size_t n
 
 	if (fd < 0)
 		return err_errno(e, "cannot create '%s'", temp);
-	int r = io_write_all(fd, bytes, n);
+	int r = io_write_all(fd, bytes.p, bytes.n);
 
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && durable && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && renameat(dir_fd, temp, dir_fd, name) < 0)
 		r = -errno;
@@ -111,8 +111,21 @@ int io_write_atomic_at(int dir_fd, const char *name, const void *bytes, size_t n
 		errno = -r;
 		return err_errno(e, "cannot write '%s'", name);
 	}
-	fsync(dir_fd); /* best effort: not every file system can */
+	if (durable)
+		fsync(dir_fd); /* best effort: not every file system can */
 	return 0;
+}
+
+int io_write_atomic_at(int dir_fd, const char *name, const void *bytes, size_t n, mode_t mode,
+		       struct err *e)
+{
+	return write_beside(dir_fd, name, (struct span){ bytes, n }, mode, true, e);
+}
+
+int io_write_cached_at(int dir_fd, const char *name, const void *bytes, size_t n, mode_t mode,
+		       struct err *e)
+{
+	return write_beside(dir_fd, name, (struct span){ bytes, n }, mode, false, e);
 }
 
 int io_mkdir_p(const char *path, mode_t mode, struct err *e)

@@ -26,6 +26,11 @@ ssize_t io_pread_all(int fd, char *mem, size_t cap);
 int io_write_atomic_at(int dir_fd, const char *name, const void *bytes, size_t n, mode_t mode,
 		       struct err *e);
 
+/* The same without waiting for the disk: whole or not there when a program dies, but a cut of power
+ * may leave an empty file. For what can be made again. */
+int io_write_cached_at(int dir_fd, const char *name, const void *bytes, size_t n, mode_t mode,
+		       struct err *e);
+
 int io_write_all(int fd, const void *bytes, size_t n); /* 0 or -errno; loops over short writes */
 
 int io_mkdir_p(const char *path, mode_t mode, struct err *e);

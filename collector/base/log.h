@@ -7,7 +7,7 @@
  *
  *	log_info("container started", "container", name, "image", image, NULL);
  *	level=info time=2026-11-21T22:52:00.123Z msg="container started" container=web image=nginx
-*/
+ */
 #ifndef BULKHEAD_BASE_LOG_H
 #define BULKHEAD_BASE_LOG_H
 

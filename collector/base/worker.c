@@ -20,7 +20,8 @@ struct worker {
 	pthread_mutex_t lock; /* short: list operations only, never over run() or done() */
 	pthread_cond_t wake, end;
 	struct job_list urgent, normal, finished;
-	bool closing, ended;
+	_Atomic bool closing; /* read outside the lock, too */
+	bool ended;
 	struct worker_stats stats;
 };
 
@@ -212,7 +213,7 @@ int worker_submit(struct worker *w, struct worker_job *job, bool urgent)
 
 bool worker_closing(const struct worker *w)
 {
-	return w->closing; /* written only by the thread that calls this */
+	return w->closing;
 }
 
 struct worker_stats worker_stats(struct worker *w)

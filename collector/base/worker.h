@@ -33,6 +33,7 @@ bool worker_stop(struct worker *w, unsigned wait_ms);
 DEFINE_AUTO(worker, worker_free)
 
 int worker_submit(struct worker *w, struct worker_job *job, bool urgent); /* 0 or -EBUSY */
+/* Any thread: a long run() looks at it now and then, and returns early. */
 bool worker_closing(const struct worker *w);
 
 struct worker_stats {

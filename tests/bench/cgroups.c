@@ -99,7 +99,8 @@ int main(int argc, char **argv)
 	const char *prefix = argc > 2 ? argv[2] : "";
 	pid_t *pids = calloc((size_t)n + 1, sizeof(*pids));
 	char name[65], path[1024];
-	int tries = 500; /* at 10 ms, of all removals together: dying processes leave a cgroup late */
+	/* at 10 ms, of all removals together: dying processes leave a cgroup late */
+	int tries = 500;
 
 	if (n < 1 || !pids) {
 		fprintf(stderr, "usage: cgroups N PREFIX [busy]\n");

@@ -7,9 +7,9 @@ import subprocess
 import threading
 import time
 
-from box import MIB, TOP, V2, Box, agent, enable, hex_id, listed, name_of, write
+from box import MIB, TOP, V2, Box, agent, hex_id, listed, name_of, write
 from harness import BUILD, Agent, close_to, descriptors, same, skip, wait_until
-from session import hierarchies, read_text, remove_cgroup
+from session import read_text, remove_cgroup
 
 UID = "5ba1eb6d-0aa5-4e3f-9d43-d8a4b5bcd3e1"
 UID_ = UID.replace("-", "_")
@@ -18,21 +18,21 @@ CROWD = 200
 
 
 def paths():
-    """cgroup: runtime, namespace and pod that it says, by both cgroup drivers."""
+    """cgroup: runtime and namespace that it says, by both cgroup drivers."""
     return {
-        f"/docker/{hex_id('a')}": ("docker", "", None),
-        f"/system.slice/docker-{hex_id('b')}.scope": ("docker", "", None),
-        f"/machine.slice/libpod-{hex_id('c')}.scope": ("podman", "", None),
-        f"/libpod_parent/libpod-{hex_id('d')}": ("podman", "", None),
+        f"/docker/{hex_id('a')}": ("docker", ""),
+        f"/system.slice/docker-{hex_id('b')}.scope": ("docker", ""),
+        f"/machine.slice/libpod-{hex_id('c')}.scope": ("podman", ""),
+        f"/libpod_parent/libpod-{hex_id('d')}": ("podman", ""),
         f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{hex_id('e')}.scope":
-            ("podman", "", None),
-        f"{BURSTABLE}/cri-containerd-{hex_id('f')}.scope": ("containerd", "k8s.io", UID),
-        f"/kubepods/besteffort/pod{UID}/{hex_id('g')}": ("containerd", "k8s.io", UID),
-        f"{BURSTABLE}/crio-{hex_id('h')}.scope": ("cri-o", "", UID),
-        f"/system.slice/nerdctl-{hex_id('i')}.scope": ("containerd", "", None),
-        "/lxc.payload.web": ("lxc", "", None),
-        "/machine.slice/machine-deb.scope": ("nspawn", "", None),
-        "/machine.slice/systemd-nspawn@two.service": ("nspawn", "", None),
+            ("podman", ""),
+        f"{BURSTABLE}/cri-containerd-{hex_id('f')}.scope": ("containerd", "k8s.io"),
+        f"/kubepods/besteffort/pod{UID}/{hex_id('g')}": ("containerd", "k8s.io"),
+        f"{BURSTABLE}/crio-{hex_id('h')}.scope": ("cri-o", ""),
+        f"/system.slice/nerdctl-{hex_id('i')}.scope": ("containerd", ""),
+        "/lxc.payload.web": ("lxc", ""),
+        "/machine.slice/machine-deb.scope": ("nspawn", ""),
+        "/machine.slice/systemd-nspawn@two.service": ("nspawn", ""),
     }
 
 
@@ -45,12 +45,11 @@ def test_containers_of_every_runtime_are_told_by_their_paths():
 
         def right():
             found = listed()
-            for path, (runtime, namespace, pod) in paths().items():
+            for path, (runtime, namespace) in paths().items():
                 assert path in found, f"{path} is not listed"
                 c = found[path]
                 same((c["kind"], c["runtime"], c["namespace"] or "", c["state"]),
                      ("container", runtime, namespace, "running"), path)
-                same((c["pod"] or {}).get("uid"), pod, f"pod of {path}")
                 assert c["id"] in path, f"id of {path}: {c['id']}"
                 same(c["sample"]["threads"], 1, f"threads of {path}")
                 same(agent().metrics().value("container_threads", id=path), 1, "threads")
@@ -70,10 +69,9 @@ def test_200_cgroups_made_and_removed_at_once_are_all_seen_and_none_is_left():
     prefix = "/docker/crowd"
     with Agent() as a:
         before = listed(a)
-        for top in hierarchies() if V2 else []:
-            enable(top, prefix + "/x")
-            os.rmdir(f"{top}{prefix}/x")
         for _ in range(2):  # the second crowd has the names of the first
+            with Box(prefix + "/none"):  # its parents hand down controllers now
+                pass
             crowd = subprocess.Popen([f"{BUILD}/tests/bench/cgroups", str(CROWD), prefix.strip("/")],
                                      stdout=subprocess.PIPE, text=True)
             same(crowd.stdout.readline(), "ready\n", "the crowd")
@@ -81,13 +79,14 @@ def test_200_cgroups_made_and_removed_at_once_are_all_seen_and_none_is_left():
             def all_there():
                 found = [c for p, c in listed(a).items() if p.startswith(prefix + "/")]
                 assert len(found) == CROWD, f"{len(found)} of {CROWD}"
-                bare = [(c["cgroup"], c.get("sample")) for c in found
-                        if (c.get("sample") or {}).get("threads") != 1]
+                bare = [c["cgroup"] for c in found if (c.get("sample") or {}).get("threads") != 1]
                 assert not bare, f"{len(bare)} have no figures: {bare[:2]}"
                 return True
-            wait_until(all_there, 40, "all of the crowd, with figures", step=0.5)
-            crowd.send_signal(signal.SIGTERM)
-            same(crowd.wait(60), 0, "how the crowd ended")
+            try:
+                wait_until(all_there, 40, "all of the crowd, with figures", step=0.5)
+            finally:
+                crowd.send_signal(signal.SIGTERM)
+                same(crowd.wait(60), 0, "how the crowd ended")
             wait_until(lambda: set(listed(a)) == set(before), 20, "the end of all", step=0.5)
         m = a.metrics()
         same(m.value("bulkhead_watch_overflows_total"), 0, "overflows")
@@ -99,7 +98,7 @@ def test_removal_while_files_are_read_leaves_no_descriptor_and_no_error():
     with Agent({"sample.interval": "100ms", "sample.slow_interval": "1s"}) as a:
         wait_until(lambda: (a.metrics().value("bulkhead_sampling_rounds_total") or 0) > 5, 10,
                    "some rounds")
-        before = len(descriptors(a.pid))
+        before = descriptors(a.pid)
         stop = time.monotonic() + 8  # the length of the storm
         made = [0] * 3
 
@@ -114,8 +113,15 @@ def test_removal_while_files_are_read_leaves_no_descriptor_and_no_error():
             t.join()
         assert sum(made) > 20, f"only {sum(made)} cgroups in the storm"
         wait_until(lambda: not [p for p in listed(a) if p.startswith("/docker/")], 10, "calm")
-        wait_until(lambda: len(descriptors(a.pid)) <= before + 2, 10,
-                   f"{before} descriptors as before the storm")
+
+        def as_before():
+            more = list(descriptors(a.pid))
+            for name in before:
+                if name in more:
+                    more.remove(name)
+            assert len(more) <= 2, f"{len(more)} descriptors more than before: {more}"
+            return True
+        wait_until(as_before, 10, "descriptors as before the storm")
         m = a.metrics()
         same(m.value("bulkhead_sampler_errors_total"), 0, "files that were not understood")
         same(a.get("/readyz", token=None).status, 200, "/readyz")
@@ -140,7 +146,6 @@ def test_a_container_in_a_container_is_shown_beside_it_and_counted_in_it():
     # into a cgroup "init".
     with Box(f"{outer}/init", "sleep", "1000"), Box(inner, "alloc", "hold", "50") as i:
         i.ready()
-        m = None
 
         def right():
             m = agent().metrics()
@@ -220,6 +225,12 @@ def test_a_threaded_cgroup_inside_a_container_is_read():
             return True
         wait_until(right, 10, "all of them")
         same(agent().metrics().value("bulkhead_sampler_errors_total"), 0, "errors")
+        for process in c.started:
+            process.kill()
+        write(c.file("cgroup.kill"), 1)
+        for process in c.started:
+            process.wait()
+        wait_until(lambda: os.rmdir(below) is None, 5, "the end of the threaded cgroup")
     wait_until(lambda: path not in listed(), 10, "its end")
 
 
@@ -248,8 +259,8 @@ def test_a_frozen_and_then_killed_container_ends_as_others_do():
         time.sleep(2)  # a time in which it must not run
         same(c.value("container_cpu_usage_seconds_total"), used, "CPU of a frozen container")
         write(c.file("cgroup.kill"), 1)
-        wait_until(lambda: (listed(all=True).get(path) or {}).get("state") in (None, "exited") or
-                   c.value("container_threads") == 0, 10, "no more threads")
+        same(c.started[0].wait(10), -9, "how it ended")
+        wait_until(lambda: c.value("container_threads") == 0, 15, "no more threads")
     wait_until(lambda: listed(all=True)[path]["state"] == "exited", 10, "exited")
 
 
