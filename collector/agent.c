@@ -35,8 +35,25 @@ static struct worker_stats add_workers(const struct agent *a)
 				      one.refused + two.refused, one.finished + two.finished };
 }
 
+static void fill_tables(struct agent *a)
+{
+	struct agent_counters *k = &a->counters;
+
+	k->probes = a->probes_n;
+	k->probes_capacity = AGENT_MAX_PROBES;
+	k->probes_refused = a->probes_refused;
+	k->clients = 0;
+	for (size_t i = 0; i < AGENT_MAX_CLIENTS; i++)
+		k->clients += a->clients[i].peer != NULL;
+	k->clients_capacity = AGENT_MAX_CLIENTS;
+	k->clients_refused = a->clients_refused;
+	k->renders = a->answers_n;
+	k->renders_capacity = AGENT_MAX_ANSWERS;
+}
+
 void agent_state(struct agent *a, struct agent_state *out)
 {
+	fill_tables(a);
 	a->counters.kmsg_lost = a->kmsg ? kmsg_lost(a->kmsg) : 0;
 	a->counters.tokens = token_count(a->tokens);
 	a->counters.serve_starts = supervise_starts(a->supervise);

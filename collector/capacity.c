@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/capacity.h"
 
+#include "collector/token.h"
+
 size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_MAX])
 {
 	struct container_stats c = container_table_stats(s->containers);
@@ -22,5 +24,13 @@ size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_M
 				      live->filesystems_refused };
 	out[n++] = (struct capacity){ "worker_jobs", s->worker.queued, s->worker.capacity,
 				      s->worker.refused };
+	const struct agent_counters *k = s->counters;
+
+	out[n++] = (struct capacity){ "cgroup_probes", k->probes, k->probes_capacity,
+				      k->probes_refused };
+	out[n++] = (struct capacity){ "socket_clients", k->clients, k->clients_capacity,
+				      k->clients_refused };
+	out[n++] = (struct capacity){ "waiting_answers", k->renders, k->renders_capacity, 0 };
+	out[n++] = (struct capacity){ "tokens", k->tokens, TOKEN_MAX, 0 };
 	return n;
 }

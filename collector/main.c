@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* bulkheadd: watches and judges. Wires modules together and holds no logic. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "collector/agent.h"
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
 	static struct config config;
 	struct err e = { "" };
 	int r = options_parse(&options, argc, argv);
+	sigset_t hangup;
 
 	if (r != 0)
 		return r == 1 ? 0 : r;
@@ -25,6 +27,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_setup("bulkheadd", config.log_level, config.log_format);
+	/* A reload that is asked for while we start waits for the loop instead of ending us. */
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	sigprocmask(SIG_BLOCK, &hangup, NULL);
 	AUTO(agent_free) struct agent *agent = NULL;
 
 	r = agent_new(&agent, &config, &options.agent, &e);

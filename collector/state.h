@@ -32,6 +32,10 @@ struct agent_counters {		    /* bulkheadd's own; all since start unless said */
 	bool config_last_reload_ok;
 	uint64_t cpu_us, resident_bytes; /* of bulkheadd, refreshed with each slow pass */
 	uint64_t tokens;
+	/* bounded tables of the agent itself: in use, capacity, refused */
+	uint64_t probes, probes_capacity, probes_refused;
+	uint64_t clients, clients_capacity, clients_refused;
+	uint64_t renders, renders_capacity;
 	uint64_t first_sample_ns; /* from start to the first complete round */
 };
 

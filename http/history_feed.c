@@ -37,9 +37,12 @@ static bool end_orphans(struct history *h)
 {
 	unsigned ended = 0;
 
-	for (size_t i = h->entities_n; i-- > 0;)
+	for (size_t i = h->entities_n; i-- > 0;) {
+		if (i >= h->entities_n)
+			continue; /* room was made for one of them */
 		if (end_orphan(h, h->entities[i]) && ++ended == HISTORY_ORPHANS_A_TICK)
 			return false;
+	}
 	return true;
 }
 

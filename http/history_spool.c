@@ -82,6 +82,8 @@ static void write_record(struct spool *s, const struct history_live *l)
 	const struct history_entity *n = l->entity;
 	struct wire_writer w = { .p = s->record + RECORD_HEAD, .cap = MAX_RECORD - RECORD_HEAD };
 	struct wire_writer head = { .p = s->record, .cap = RECORD_HEAD };
+	uint8_t bytes[6 * (HISTORY_MAX_TEXT + 2) + 16];
+	struct wire_writer inner = { .p = bytes, .cap = sizeof(bytes) };
 	const struct wire_container text = { .start_unix_ns = (uint64_t)l->started * NS_PER_S,
 					     .key = span_str(n->key),
 					     .id = span_str(n->id),
@@ -92,7 +94,8 @@ static void write_record(struct spool *s, const struct history_live *l)
 
 	wire_put_u8(&w, (uint8_t)n->kind);
 	wire_put_u64(&w, (uint64_t)l->ended);
-	wire_container_encode(&w, &text);
+	wire_container_encode(&inner, &text);
+	wire_put_bytes(&w, (struct span){ (const char *)bytes, inner.failed ? 0 : inner.len });
 	put_series(&w, &l->main);
 	put_series(&w, &l->disk);
 	wire_put_u32(&head, (uint32_t)w.len);
@@ -276,17 +279,11 @@ static bool load_record(struct history *h, struct span payload)
 	struct wire_reader r = { .rest = payload };
 	unsigned kind = wire_get_u8(&r);
 	int64_t ended = (int64_t)wire_get_u64(&r), from, disk_from;
-	struct wire_container text = { .slot = wire_get_u32(&r) };
+	struct wire_container text;
 	uint32_t n, disk_n;
 
-	text.start_unix_ns = wire_get_u64(&r);
-	struct span *const parts[] = { &text.key,   &text.id,	    &text.name,
-				       &text.image, &text.image_id, &text.runtime };
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		*parts[i] = wire_get_str(&r);
-	if (r.failed || kind >= HISTORY_KINDS || !text_ok((enum history_kind)kind, &text) ||
-	    ended < 0 || ended >= MAX_SECONDS)
+	if (wire_container_decode(wire_get_bytes(&r), &text, NULL) < 0 || kind >= HISTORY_KINDS ||
+	    !text_ok((enum history_kind)kind, &text) || ended < 0 || ended >= MAX_SECONDS)
 		return false;
 	const struct history_entity like = { .kind = (enum history_kind)kind };
 	AUTO_FREE double *points = get_series(&r, history_entity_schema(&like), &from, &n);
@@ -349,8 +346,8 @@ static void load_file(struct history *h, const char *name)
 	if (fd < 0 && errno == ENOENT)
 		return;
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		history_size_changed(h, h->spool_bytes, h->spool_bytes + (uint64_t)st.st_size);
 		h->spool_bytes += (uint64_t)st.st_size;
-		history_size_changed(h, 0, (uint64_t)st.st_size);
 		if (record && load_records(h, fd, record))
 			return;
 	}
