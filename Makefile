@@ -6,6 +6,7 @@
 #   make test         installs what the tests need, builds, runs every test (root)
 #   make unit         unit tests alone; SAN=address,undefined or SAN=thread for sanitizers
 #   make integration  integration tests alone (root); T=name runs those whose name holds it
+#   make vm-test      the agent in virtual machines with Debian's kernels; VM_ARGS="-k cpu"
 #   make lint         rules of the tree, clang-format, clang-tidy, cppcheck, gcc -fanalyzer
 #   make fuzz-run     each fuzz target for SECONDS=20 (clang)
 #   make bench        figures: floor, ours, ratios (root)
@@ -69,7 +70,7 @@ SERVE_SRC := $(filter-out http/main.c,$(sort $(wildcard http/*.c))) $(BASE_SRC) 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 all: $(OUT)/bulkheadd $(OUT)/bulkhead
-.PHONY: all tools run test unit integration lint bench install uninstall clean deps test-deps \
+.PHONY: all tools run test unit integration vm-test lint bench install uninstall clean deps test-deps \
 	format fuzz fuzz-run
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -158,6 +159,10 @@ test:
 	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' sh tests/run.sh
 integration:
 	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' T='$(T)' sh tests/run.sh integration
+
+# In every kernel that can be had, without KVM; `make test` runs the short form.
+vm-test: all tools
+	@BULKHEAD_BUILD='$(abspath $(OUT))' $(PYTHON) tests/vm/run.py $(VM_ARGS)
 
 # Figures, never asserted: run on a quiet machine.
 bench: all tools

@@ -8,7 +8,7 @@ RUN='gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libmicrohttpd-dev 
 nettle-dev libcap-dev libseccomp-dev libgnutls28-dev zlib1g-dev uthash-dev libcurl4-gnutls-dev
 fonts-dejavu-core'
 TEST='libcmocka-dev clang clang-tidy clang-format cppcheck python3 docker.io containerd runc podman
-prometheus busybox-static curl strace iproute2 procps'
+prometheus busybox-static curl strace iproute2 procps qemu-system-x86 cpio e2fsprogs'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
@@ -24,7 +24,8 @@ elsewhere() {
 	say "  gcc, make, pkg-config and the development files of libyaml, jansson, libmicrohttpd,"
 	say "  librrd, nettle, libcap, libseccomp, GnuTLS, zlib, uthash and libcurl; DejaVu fonts"
 	[ "$1" = run ] || say "  cmocka, clang, clang-tidy, clang-format, cppcheck, python3, docker," \
-		"containerd, runc, podman, prometheus, a static busybox, curl, strace, iproute2, procps"
+		"containerd, runc, podman, prometheus, a static busybox, curl, strace, iproute2, procps," \
+		"qemu-system-x86_64, cpio, e2fsprogs"
 	exit 1
 }
 

@@ -120,6 +120,19 @@ bool history_prune_oldest(struct history *h)
 	return true;
 }
 
+void history_cap_count_reduced(struct history *h)
+{
+	uint64_t reduced = 0;
+
+	for (size_t i = 0; i < h->live_n; i++) {
+		const struct history_run *run =
+			history_entity_run(h->live[i]->entity, h->live[i]->main.run);
+
+		reduced += run && run->reduced;
+	}
+	HISTORY_SET(h, HISTORY_REDUCED, reduced);
+}
+
 /* Takes the fine tiers away from one live file. */
 static bool reduce_one(struct history *h)
 {
@@ -140,6 +153,7 @@ static bool reduce_one(struct history *h)
 		}
 		history_size_changed(h, run->bytes, bytes);
 		run->bytes = bytes;
+		history_cap_count_reduced(h);
 		return true;
 	}
 	return false;

@@ -46,19 +46,6 @@ static bool end_orphans(struct history *h)
 	return true;
 }
 
-static void count_reduced(struct history *h)
-{
-	uint64_t reduced = 0;
-
-	for (size_t i = 0; i < h->live_n; i++) {
-		const struct history_run *run =
-			history_entity_run(h->live[i]->entity, h->live[i]->main.run);
-
-		reduced += run && run->reduced;
-	}
-	HISTORY_SET(h, HISTORY_REDUCED, reduced);
-}
-
 static void on_time(struct history *h)
 {
 	if (history_stopping(h))
@@ -73,7 +60,7 @@ static void on_time(struct history *h)
 	history_sums_flush(h, h->now - h->settings.min_lifetime_s - 2);
 	history_cap_refresh(h);
 	history_cap_make_room(h, 0, true);
-	count_reduced(h);
+	history_cap_count_reduced(h); /* some have ended */
 }
 
 void history_feed_settle(struct history *h)

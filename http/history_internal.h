@@ -276,6 +276,7 @@ void history_cap_refresh(struct history *h); /* reads the size of the file syste
  * fine tiers away from live ones. true when they fit. */
 bool history_cap_make_room(struct history *h, uint64_t need, bool reduce);
 bool history_prune_oldest(struct history *h);
+void history_cap_count_reduced(struct history *h); /* for the metric */
 /* An entity without runs that nobody writes to goes, its directory with it. */
 void history_remove_empty(struct history *h, struct history_entity *n);
 bool history_prune_run(struct history *h, struct history_entity *n); /* its oldest ended one */

@@ -221,6 +221,8 @@ static bool begin_run(struct history *h, struct history_live *l)
 	}
 	if (create_run(h, l->entity, s, run, &e) < 0)
 		history_write_failed(h, &e);
+	if (run.reduced)
+		history_cap_count_reduced(h);
 	return s->run != 0;
 }
 

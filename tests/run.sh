@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every test there is, for `make test`: installs what they need, builds without a warning, runs unit
-# tests, fuzz targets and integration tests. The last line sums both: "N passed, N failed[, N skipped]".
+# tests, fuzz targets, integration tests and one virtual machine. The last line sums all of them:
+# "N passed, N failed[, N skipped]".
 # `run.sh integration`: those alone; T=TEXT in the environment picks some by their names.
 set -u
 make=${MAKE:-make}
@@ -66,4 +67,8 @@ if [ "${1:-all}" != integration ]; then
 fi
 echo "== integration tests"
 count /usr/bin/python3 tests/integration/run.py ${T:+-k "$T"}
+if [ "${1:-all}" != integration ]; then
+	echo "== a virtual machine"
+	count /usr/bin/python3 tests/vm/run.py --short
+fi
 finish

@@ -130,7 +130,7 @@ def metric(text, name):
     return float(m.group(1)) if m else float("nan")
 
 
-def measure(build, n, busy, seconds, rounds, settings):
+def measure(build, n, busy, seconds, rounds, settings, settle):
     cgroups = Cgroups(build, n, busy)
     rows = {"daemon": [], "serve": [], "pss": [], "plain": [], "gzip": [], "floor": [], "first": []}
     size = 0
@@ -138,7 +138,7 @@ def measure(build, n, busy, seconds, rounds, settings):
         for _ in range(rounds):
             agent = Agent(build, settings)
             try:
-                time.sleep(12)  # past the start: files open, metadata settled, processes known
+                time.sleep(settle)
                 pids = agent.pids()
                 before, t0 = [cpu_seconds(p) for p in pids], time.monotonic()
                 time.sleep(seconds)
@@ -175,6 +175,8 @@ def main():
     p.add_argument("--counts", default="10,100,300,1000")
     p.add_argument("--seconds", type=float, default=20)
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--settle", type=float, default=150,
+                   help="seconds before measuring: history files are made in the second minute")
     p.add_argument("--busy", default="100")
     p.add_argument("--set", action="append", default=[])
     a = p.parse_args()
@@ -184,9 +186,9 @@ def main():
     print("    N kind     floor bulkheadd  ratio    serve     both  PSS MB scrape ms  gzip ms "
           "     MB first ms")
     for n in map(int, filter(None, a.counts.split(","))):
-        measure(a.build, n, False, a.seconds, a.rounds, a.set)
+        measure(a.build, n, False, a.seconds, a.rounds, a.set, a.settle)
     for n in map(int, filter(None, a.busy.split(","))):
-        measure(a.build, n, True, a.seconds, a.rounds, a.set)
+        measure(a.build, n, True, a.seconds, a.rounds, a.set, a.settle)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ MODULES = ["virtio_pci", "virtio_blk", "overlay", "veth"]
 FREE_MIB = 512  # for what the tests write
 
 # Large or useless in there.
-PYTHON_LEAVES_OUT = ("test", "idlelib", "tkinter", "lib2to3", "ensurepip", "pydoc_data", "config-*",
-                     "distutils", "unittest", "sqlite3", "dist-packages", "*.opt-?.pyc", "turtledemo")
+PYTHON_LEAVES_OUT = ("test", "idlelib", "tkinter", "lib2to3", "ensurepip", "pydoc_data",
+                     "config-*", "distutils", "unittest", "sqlite3", "dist-packages",
+                     "*.opt-?.pyc", "turtledemo")
 
 
 def _libraries(program):

@@ -44,8 +44,8 @@ def _number(text):
 
 
 def _newest_cached(version):
-    found = [p for p in glob.glob(f"{CACHE}/linux-image-{version}.*") if "." not in p[-4:]]
-    return max(found, key=lambda p: _number(os.path.basename(p)), default=None)
+    return max(glob.glob(f"{CACHE}/linux-image-{version}.*"),
+               key=lambda p: _number(os.path.basename(p)), default=None)
 
 
 def _fetch(package):
@@ -73,21 +73,32 @@ def _fetch(package):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _folder(version):
+    """Folder of the newest build of this version, fetched when it is not there."""
+    problem = None
+    for attempt in range(2):
+        package = _newest_package(version)
+        try:
+            if not package:
+                raise Missing(f"apt knows no package {PACKAGES[version]}")
+            if not os.path.isdir(f"{CACHE}/{package}"):
+                _fetch(package)
+            return f"{CACHE}/{package}"
+        except Missing as why:
+            problem = why
+        old = _newest_cached(version)
+        if old:
+            return old
+        if attempt == 0 and (os.geteuid() != 0 or _run("apt-get", "-qq", "update")[0] != 0):
+            break
+    raise problem
+
+
 class Kernel:
     """One unpacked kernel package."""
 
     def __init__(self, version):
-        package = _newest_package(version)
-        folder = f"{CACHE}/{package}"
-        if not package or not os.path.isdir(folder):
-            try:
-                if not package:
-                    raise Missing(f"apt knows no package {PACKAGES[version]} (apt-get update?)")
-                _fetch(package)
-            except Missing:
-                folder = _newest_cached(version)
-                if not folder:
-                    raise
+        folder = _folder(version)
         self.version, self.folder = version, folder
         self.image = glob.glob(f"{folder}/boot/vmlinuz-*")[0]
         self.release = os.path.basename(self.image)[len("vmlinuz-"):]

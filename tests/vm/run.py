@@ -1,19 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the tests of tests/vm/guest in virtual machines with Debian's kernels, without KVM and without
-root.
+"""Runs the tests of tests/vm/guest in virtual machines with Debian's kernels, without KVM and
+without root.
 
     run.py [--kernel 6.1|6.12] [--cgroup v1|v2] [-k TEXT] [--short] [-v]
 
 Without options: every kernel that can be had, in every mode. --short: one kernel, pure cgroup v2.
--k: only tests whose file or name holds TEXT. -v: shows the kernel's log as it comes. The last line is
-"N passed, N failed, N skipped"."""
+-k: only tests whose file or name holds TEXT. -v: shows the kernel's log as it comes. The last line
+is "N passed, N failed, N skipped"."""
 
 import argparse
+import glob
 import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,8 @@ sys.dont_write_bytecode = True
 
 import image  # noqa: E402
 import kernel as kernels  # noqa: E402
+sys.path.append(os.path.join(image.REPO, "tests/integration"))
+from session import alive, die_with_parent  # noqa: E402
 
 BUILD = os.environ.get("BULKHEAD_BUILD", os.path.join(image.REPO, "build"))
 QEMU = "qemu-system-x86_64"
@@ -35,9 +39,10 @@ TEST_TIMEOUT = 120  # without a word from a test
 MEMORY_MIB = 1024
 
 # What the kernel must not say. A kill for lack of memory prints a call trace too: that is no fault.
-ALARM = re.compile(r"WARNING:|BUG:|Oops|Kernel panic|general protection|stalls? on CPU|detected stall|"
-                   r"blocked for more than|INFO: possible|UBSAN|KASAN|refcount_t|list_(add|del) corr|"
-                   r"Out of memory: Killed")
+ALARM = re.compile(
+    r"WARNING:|BUG:|Oops|Kernel panic|general protection|stalls? on CPU|detected stall|"
+    r"blocked for more than|INFO: possible|UBSAN|KASAN|refcount_t|list_(add|del) corr|"
+    r"Out of memory: Killed")
 
 
 class Unable(Exception):
@@ -52,8 +57,8 @@ class Machine:
         self.log = log
         # pc and not microvm: without ACPI Debian's kernels find no virtio disk there
         # (VIRTIO_MMIO_CMDLINE_DEVICES is off), with ACPI 6.12 does not get through its clocks.
-        # One processor: with several, this emulator breaks kernels that patch their own code (static
-        # keys, BPF trampolines): "Oops: int3". The disk takes writes that nobody keeps.
+        # One processor: with several, this emulator breaks kernels that patch their own code
+        # (static keys, BPF trampolines): "Oops: int3". The disk takes writes that nobody keeps.
         words = ["console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "reboot=t", "psi=1",
                  "mitigations=off", f"bulkhead.cgroup={mode}",
                  f"bulkhead.k={urllib.parse.quote(text, safe='')}"]
@@ -64,7 +69,8 @@ class Machine:
              "-serial", f"file:{log}", "-serial", "stdio",
              "-drive", f"file={disk},format=raw,if=none,id=disk,snapshot=on,cache=unsafe",
              "-device", "virtio-blk-pci,drive=disk"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -163,7 +169,6 @@ def boot(profile, folder, disk, options, count):
     found, mode = profile
     label = f"{found.version}/{mode}"
     initrd = f"{folder}/initramfs-{found.version}"
-    os.makedirs(f"{BUILD}/vm", exist_ok=True)
     log = f"{BUILD}/vm/{found.version}-{mode}.log"
     image.make_initramfs(initrd, found)
     open(log, "w").close()
@@ -230,6 +235,13 @@ def choose(options, count):
     return chosen
 
 
+def sweep():
+    """Takes away the disks of runs that were killed."""
+    for old in glob.glob(f"{BUILD}/vm/run-*"):
+        if not alive(old.rpartition("run-")[2].partition("-")[0]):
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kernel", default="", choices=list(kernels.PACKAGES))
@@ -240,10 +252,13 @@ def main():
     options = parser.parse_args()
     count = Count()
     os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: sys.exit(128 + got))
     try:
         check_host()
         os.makedirs(f"{BUILD}/vm", exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="run-", dir=f"{BUILD}/vm") as folder:
+        sweep()
+        with tempfile.TemporaryDirectory(prefix=f"run-{os.getpid()}-", dir=f"{BUILD}/vm") as folder:
             chosen = choose(options, count)
             if chosen:
                 image.make_disk(f"{folder}/disk", BUILD)

@@ -72,7 +72,7 @@ def test_200_cgroups_made_and_removed_at_once_are_all_seen_and_none_is_left():
         for _ in range(2):  # the second crowd has the names of the first
             with Box(prefix + "/none"):  # its parents hand down controllers now
                 pass
-            crowd = subprocess.Popen([f"{BUILD}/tests/bench/cgroups", str(CROWD), prefix.strip("/")],
+            crowd = subprocess.Popen([f"{BUILD}/tests/bench/cgroups", str(CROWD), prefix[1:]],
                                      stdout=subprocess.PIPE, text=True)
             same(crowd.stdout.readline(), "ready\n", "the crowd")
 
@@ -94,10 +94,20 @@ def test_200_cgroups_made_and_removed_at_once_are_all_seen_and_none_is_left():
         same([s.line for s in m.find("bulkhead_refused_total") if s.value], [], "refused")
 
 
+def more_than(before, a):
+    """Descriptors of the agent that it has besides those of before."""
+    more = list(descriptors(a.pid))
+    for name in before:
+        if name in more:
+            more.remove(name)
+    return more
+
+
 def test_removal_while_files_are_read_leaves_no_descriptor_and_no_error():
-    with Agent({"sample.interval": "100ms", "sample.slow_interval": "1s"}) as a:
-        wait_until(lambda: (a.metrics().value("bulkhead_sampling_rounds_total") or 0) > 5, 10,
-                   "some rounds")
+    standing = f"/docker/{hex_id('standing')}"  # the parent is sampled while it has children
+    with Agent({"sample.interval": "100ms", "sample.slow_interval": "1s"}) as a, \
+            Box(standing, "sleep", "1000"):
+        wait_until(lambda: (listed(a).get(standing) or {}).get("sample"), 10, "its first sample")
         before = descriptors(a.pid)
         stop = time.monotonic() + 8  # the length of the storm
         made = [0] * 3
@@ -112,19 +122,31 @@ def test_removal_while_files_are_read_leaves_no_descriptor_and_no_error():
         for t in threads:
             t.join()
         assert sum(made) > 20, f"only {sum(made)} cgroups in the storm"
-        wait_until(lambda: not [p for p in listed(a) if p.startswith("/docker/")], 10, "calm")
+        wait_until(lambda: set(listed(a)) == {standing}, 10, "calm")
 
         def as_before():
-            more = list(descriptors(a.pid))
-            for name in before:
-                if name in more:
-                    more.remove(name)
+            more = [name for name in more_than(before, a) if "pidfd" not in name]
             assert len(more) <= 2, f"{len(more)} descriptors more than before: {more}"
             return True
         wait_until(as_before, 10, "descriptors as before the storm")
         m = a.metrics()
         same(m.value("bulkhead_sampler_errors_total"), 0, "files that were not understood")
         same(a.get("/readyz", token=None).status, 200, "/readyz")
+
+
+def test_a_container_that_ended_keeps_no_descriptor():
+    with Agent() as a:
+        before = descriptors(a.pid)
+        path = f"/docker/{hex_id('ended')}"
+        with Box(path, "sleep", "1000"):
+            wait_until(lambda: (listed(a).get(path) or {}).get("pid"), 10, "its first process")
+        wait_until(lambda: path not in listed(a), 10, "its end")
+
+        def given_back():
+            more = [name for name in more_than(before, a) if "pidfd" in name]
+            assert not more, f"still open: {more}"
+            return True
+        wait_until(given_back, 10, "its process descriptor given back")
 
 
 def test_a_cgroup_of_the_same_name_starts_from_zero():
