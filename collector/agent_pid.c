@@ -5,6 +5,7 @@
  * while the cgroup stands, the next one is looked for. */
 #include "collector/agent_internal.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static void on_exit_of_first(void *ctx, uint32_t events)
 	struct member *m = ctx;
 	struct container *c = m->c;
 
-	if (!(events & EPOLLHUP))
+	if (!(events & (EPOLLHUP | EPOLLIN)))
 		return;
 	m->has_exit = pidexit_read(m->pidfd, &m->exit_code) == 0;
 	agent_forget_pid(m);
@@ -70,16 +71,20 @@ void agent_take_exit(struct member *m)
 	}
 }
 
-/* Only EPOLLHUP is asked for (it always is): between death and reaping there is nothing to read. */
+/* Where the kernel keeps exit codes, EPOLLHUP is waited for (it needs no asking): between death and
+ * reaping there is nothing to read. Kernels before 6.9 never tell it, and those that know no exit
+ * code are asked for the death alone. */
 static void watch_exit(struct agent *a, struct member *m)
 {
-	int fd = pidexit_open(m->c->pid);
+	int fd = pidexit_open(m->c->pid), code;
 
 	m->has_exit = false;
 	if (fd < 0)
 		return;
 	m->pidfd = fd;
-	if (loop_add_fd(a->loop, fd, 0, on_exit_of_first, m, &m->pidfd_source, NULL) < 0)
+	uint32_t events = pidexit_read(fd, &code) == -ENOTTY ? EPOLLIN : 0;
+
+	if (loop_add_fd(a->loop, fd, events, on_exit_of_first, m, &m->pidfd_source, NULL) < 0)
 		agent_forget_pid(m);
 }
 

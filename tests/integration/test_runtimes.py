@@ -148,7 +148,7 @@ def test_a_plain_runc_container_is_found_by_its_state_file():
     r = runc()
     cid = r.run("plain")
     try:
-        c = find(lambda c: c["id"] == cid, "the container")
+        c = find(lambda c: c["id"] == cid and c["command"], "the container with its settings")
         same((c["runtime"], c["kind"]), ("runc", "container"), "identity")
         same(c["command"], "sleep 1000", "command")
         same(c["pid"], r.state(cid)["pid"], "first process")
