@@ -47,6 +47,11 @@ static void fill_tables(struct agent *a)
 		k->clients += a->clients[i].peer != NULL;
 	k->clients_capacity = AGENT_MAX_CLIENTS;
 	k->clients_refused = a->clients_refused;
+	k->waiting = a->waiting_n;
+	k->waiting_capacity = AGENT_MAX_WAITING;
+	k->waiting_refused = a->waiting_refused;
+	k->nested = a->nested;
+	k->nested_refused = a->nested_refused;
 	k->renders = a->answers_n;
 	k->renders_capacity = AGENT_MAX_ANSWERS;
 }

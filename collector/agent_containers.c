@@ -79,17 +79,105 @@ static void add_parents(struct agent *a, const char *path)
 	}
 }
 
+/* The outermost container above a path, NULL when there is none. */
+static struct container *top_container(const struct agent *a, const char *path)
+{
+	char part[PATH_MAX];
+
+	for (size_t i = 1; path[i] && i < sizeof(part); i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		struct container *c = container_table_find_path(a->table, part);
+
+		if (c && c->kind == CGROUP_CONTAINER)
+			return c;
+	}
+	return NULL;
+}
+
+static void wait_for_room(struct agent *a, const struct identity *id, const char *path,
+			  uint64_t inode)
+{
+	char *copy = a->waiting_n < AGENT_MAX_WAITING ? strdup(path) : NULL;
+
+	if (copy)
+		a->waiting[a->waiting_n++] = (struct waiting){ copy, inode, *id };
+	else
+		a->waiting_refused++;
+}
+
+static void stop_waiting(struct agent *a, size_t i)
+{
+	free(a->waiting[i].path);
+	a->waiting[i] = a->waiting[--a->waiting_n];
+}
+
+static void forget_waiting(struct agent *a, const char *path, uint64_t inode)
+{
+	for (size_t i = 0; i < a->waiting_n; i++) {
+		if (a->waiting[i].inode == inode && strcmp(a->waiting[i].path, path) == 0) {
+			stop_waiting(a, i);
+			return;
+		}
+	}
+}
+
+/* One place is kept free for a parent, so that the next one does not go straight back. */
+static void admit_waiting(struct agent *a)
+{
+	while (a->waiting_n > 0) {
+		struct container_stats s = container_table_stats(a->table);
+		struct waiting w = a->waiting[0];
+
+		if (s.live + 1 >= s.capacity)
+			return;
+		a->waiting[0] = a->waiting[--a->waiting_n];
+		agent_add_container(a, &w.id, w.path, w.inode);
+		free(w.path);
+	}
+}
+
 void agent_add_container(struct agent *a, const struct identity *id, const char *path,
 			 uint64_t inode)
 {
-	struct container *c;
+	struct container *c, *top = top_container(a, path);
+	struct identity own = *id;
 
-	add_parents(a, path);
-	if (add_entry(a, id->kind, id, path, inode, &c) < 0)
+	/* What a container makes below itself must not push others out. */
+	if (top && member_of(top)->nested_n >= AGENT_MAX_NESTED) {
+		a->nested_refused++;
 		return;
+	}
+	own.nested = top != NULL;
+	add_parents(a, path);
+	int r = add_entry(a, own.kind, &own, path, inode, &c);
+
+	if (r == -ENOSPC && !top)
+		wait_for_room(a, id, path, inode);
+	if (r < 0)
+		return;
+	if (top) {
+		member_of(c)->top = container_ref(top);
+		member_of(top)->nested_n++;
+		a->nested++;
+	}
 	member_of(c)->next_metadata_ns = mono_ns();
 	agent_metadata_soon(a);
 	log_debug("container appeared", "cgroup", path, "runtime", runtime_name(id->runtime), NULL);
+}
+
+static void leave_top(struct member *m)
+{
+	struct container *top = TAKE(m->top);
+
+	if (!top)
+		return;
+	m->agent->nested--;
+	if (member_of(top))
+		member_of(top)->nested_n--;
+	container_unref(top);
 }
 
 static void forget_member(struct container *c)
@@ -99,6 +187,7 @@ static void forget_member(struct container *c)
 	if (!m)
 		return;
 	agent_forget_pid(m);
+	leave_top(m);
 	c->user = NULL;
 	container_unref(m->c);
 	free(m);
@@ -119,6 +208,7 @@ void agent_end_container(struct agent *a, struct container *c)
 	bool shown = c->kind == CGROUP_CONTAINER || c->kind == CGROUP_SERVICE;
 
 	sampler_remove(a->sampler, TAKE(c->cg));
+	leave_top(m);
 	a->owners_gone += c->owns_network;
 	if (shown && !c->started_unix_ns)
 		c->started_unix_ns = m->seen_unix_ns;
@@ -137,26 +227,6 @@ void agent_end_container(struct agent *a, struct container *c)
 	container_unref(c);
 }
 
-static bool inside_container(const struct agent *a, const char *path)
-{
-	char part[PATH_MAX];
-	size_t n = strlen(path);
-
-	if (n >= sizeof(part))
-		return true;
-	memcpy(part, path, n + 1);
-	while (n > 1) {
-		while (n > 1 && part[n - 1] != '/')
-			n--;
-		part[n > 1 ? --n : n] = '\0';
-		const struct container *c = container_table_find_path(a->table, part);
-
-		if (c && c->kind == CGROUP_CONTAINER)
-			return true;
-	}
-	return false;
-}
-
 static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 {
 	struct agent *a = ctx;
@@ -166,6 +236,7 @@ static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 		struct container *c = container_table_find_path(a->table, ev->path);
 
 		agent_probe_drop(a, ev->path, ev->inode);
+		forget_waiting(a, ev->path, ev->inode);
 		if (c && c != a->root)
 			agent_end_container(a, c);
 		return;
@@ -176,7 +247,7 @@ static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 			  ev->inode, &a->root);
 	else if (id.kind == CGROUP_CONTAINER || id.kind == CGROUP_SERVICE)
 		agent_add_container(a, &id, ev->path, ev->inode);
-	else if (id.kind == CGROUP_OTHER && !inside_container(a, ev->path))
+	else if (id.kind == CGROUP_OTHER && !top_container(a, ev->path))
 		agent_probe_add(a, ev->path, ev->inode);
 }
 
@@ -257,6 +328,7 @@ void agent_containers_expire(struct agent *a)
 	for (size_t i = 0; i < n && now - list[i]->ended_mono_ns > keep_ns; i++)
 		forget_member(list[i]);
 	container_table_expire(a->table, now, keep_ns);
+	admit_waiting(a);
 	if (!cgwatch_stats(a->watch).degraded)
 		agent_degraded(a, polled, false);
 }
@@ -276,6 +348,8 @@ void agent_containers_stop(struct agent *a)
 	struct container *const *list;
 
 	cgwatch_free(TAKE(a->watch));
+	while (a->waiting_n > 0)
+		stop_waiting(a, 0);
 	for (int ended = 0; a->table && ended < 2; ended++) {
 		size_t n = ended ? container_table_ended(a->table, &list)
 				 : container_table_live(a->table, &list);

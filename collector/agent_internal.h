@@ -22,6 +22,8 @@
 
 #define AGENT_MAX_CLIENTS  32	/* connections at bulkhead.sock */
 #define AGENT_MAX_ANSWERS  128	/* requests for /metrics and lists that wait, of all peers */
+#define AGENT_MAX_WAITING  1024	/* containers that wait for room in the table */
+#define AGENT_MAX_NESTED   64	/* containers inside one container */
 #define AGENT_MAX_PROBES   4096 /* cgroups of unknown form that are looked up */
 #define AGENT_SWEEP	   16	/* containers in one metadata job: some milliseconds of a turn */
 #define AGENT_MAX_DEGRADED 8
@@ -33,10 +35,19 @@ struct look {
 	uint64_t mono_ns, cpu_ns;
 };
 
+/* A container that found the table full: added once there is room. */
+struct waiting {
+	char *path;
+	uint64_t inode;
+	struct identity id;
+};
+
 /* The agent's bookkeeping of one container (container->user). */
 struct member {
 	struct agent *agent;
 	struct container *c;
+	struct container *top; /* nested: the outermost container above, a reference */
+	uint32_t nested_n;     /* how many name it as top */
 	uint64_t seen_unix_ns;	   /* when its cgroup was first seen */
 	uint64_t next_metadata_ns; /* monotonic; UINT64_MAX: nothing more to read */
 	unsigned attempts;	   /* since the last change of the container's life */
@@ -148,6 +159,9 @@ struct agent {
 	struct probe probes[AGENT_MAX_PROBES];
 	size_t probes_n;
 	uint64_t probes_refused;
+	struct waiting waiting[AGENT_MAX_WAITING];
+	size_t waiting_n;
+	uint64_t waiting_refused, nested, nested_refused;
 	struct disk_walk *disk_walk;
 	size_t disk_at; /* place in the list of containers */
 	struct process_walk *process_walk;

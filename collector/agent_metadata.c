@@ -71,6 +71,8 @@ static void sweep_run(struct worker_job *job)
 			it->found = metadata_find_by_path(&s->roots, it->path, it->pid, &it->id);
 			continue;
 		}
+		if (it->id.nested)
+			continue;
 		it->stamp = metadata_stamp(&s->roots, &it->id);
 		if (it->stamp && it->stamp == it->old_stamp)
 			continue;

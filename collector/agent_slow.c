@@ -164,6 +164,7 @@ static void read_network(struct agent *a, struct container *c)
 	else if (c->pid && c->owns_network && !agent_first_process_ended(member_of(c)) &&
 		 procstat_network(a->proc, c->pid, &c->sample) == 0)
 		member_of(c)->changed = true;
+	a->counters.interfaces_refused += c->sample.net_refused;
 }
 
 static void collect_process(struct agent *a, struct container *c)

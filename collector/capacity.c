@@ -31,6 +31,11 @@ size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_M
 	out[n++] = (struct capacity){ "socket_clients", k->clients, k->clients_capacity,
 				      k->clients_refused };
 	out[n++] = (struct capacity){ "waiting_answers", k->renders, k->renders_capacity, 0 };
+	out[n++] = (struct capacity){ "waiting_containers", k->waiting, k->waiting_capacity,
+				      k->waiting_refused };
+	out[n++] = (struct capacity){ "nested_containers", k->nested, 0, k->nested_refused };
+	out[n++] = (struct capacity){ "network_interfaces", 0, SAMPLE_MAX_INTERFACES,
+				      k->interfaces_refused };
 	out[n++] = (struct capacity){ "tokens", k->tokens, TOKEN_MAX, 0 };
 	return n;
 }

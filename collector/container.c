@@ -163,7 +163,7 @@ static int make_key(const struct container_table *t, struct container *c)
 	if (b.failed)
 		return -ENOMEM;
 	set_key(c, &b, NULL);
-	if (*key_slot(t, c->key)) /* the same id at two cgroups */
+	if (c->id.nested || *key_slot(t, c->key)) /* the same id at two cgroups */
 		set_key(c, &b, c->cgroup_path);
 	return *key_slot(t, c->key) ? -EEXIST : 0;
 }

@@ -47,6 +47,9 @@ struct identity {
 	char id[CONTAINER_ID_BYTES];
 	char name_space[64]; /* containerd namespace when known ("k8s.io", "moby"), else "" */
 	char pod_uid[POD_UID_BYTES]; /* with dashes; "" outside pods */
+	/* Below another container, set by who knows the tree: who made the cgroup could give it any
+	 * name, so the host's runtimes are not asked about it. */
+	bool nested;
 };
 
 const char *runtime_name(enum runtime r); /* "docker", "containerd", "cri-o", "podman", ... */

@@ -98,7 +98,13 @@ int metadata_load(struct metadata **out, const struct metadata_roots *roots,
 	m->health = HEALTH_NONE;
 	snprintf(m->name_space, sizeof(m->name_space), "%s", id->name_space);
 	metadata_set(&m->pod_uid, id->pod_uid);
-	if (!ask_readers(l))
+	bool found = ask_readers(l);
+
+	/* Anybody with a delegated cgroup can give it a container's name. */
+	if (found && pid > 0 && m->pid > 0 && m->pid != pid && cgroup_path &&
+	    metadata_is_elsewhere(roots, m->pid, cgroup_path))
+		return err_set(e, ENOENT, "'%s' runs in another cgroup", id->id);
+	if (!found)
 		return l->malformed ? err_set(e, EBADMSG, "unreadable metadata of '%s'", id->id)
 				    : err_set(e, ENOENT, "no metadata of '%s'", id->id);
 	if (m->runtime == RUNTIME_NONE)

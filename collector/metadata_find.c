@@ -120,18 +120,39 @@ static ssize_t read_proc(const struct metadata_roots *r, pid_t pid, const char *
 	return n < 0 ? -1 : n;
 }
 
-/* Parent of a process, and whether the process lives in /proc's own pid namespace. */
-static pid_t parent_of(const struct metadata_roots *r, pid_t pid, bool *on_host)
+struct ancestor {
+	pid_t parent;
+	bool on_host; /* lives in /proc's own pid namespace */
+	bool trusted; /* runs as the trusted user */
+};
+
+/* "0\t0\t0\t0": real, effective, saved and file system uid. All of them: a set-uid program that a
+ * user started with arguments of his own keeps his real one. */
+static bool uids_are(struct span value, uid_t uid)
+{
+	struct span word;
+	uint64_t n;
+	size_t words = 0;
+
+	for (; span_word(&value, &word); words++) {
+		if (!parse_u64(word, &n) || n != uid)
+			return false;
+	}
+	return words == 4;
+}
+
+/* From status: /proc/PID itself is root's also for a process that only forbade core dumps. */
+static void read_ancestor(const struct metadata_roots *r, pid_t pid, struct ancestor *out)
 {
 	char text[8192];
 	struct span rest = { text, 0 }, line;
 	uint64_t parent = 0;
 
-	*on_host = true;
+	*out = (struct ancestor){ .on_host = true };
 	ssize_t n = read_proc(r, pid, "status", text, sizeof(text));
 
 	if (n < 0)
-		return 0;
+		return;
 	rest.n = (size_t)n;
 	while (span_next(&rest, '\n', &line)) {
 		struct span word;
@@ -139,21 +160,28 @@ static pid_t parent_of(const struct metadata_roots *r, pid_t pid, bool *on_host)
 		if (span_starts(line, "PPid:")) {
 			struct span value = { line.p + 5, line.n - 5 };
 
-			if (!parse_u64(span_trim(value), &parent) || parent > INT_MAX)
-				return 0;
+			if (parse_u64(span_trim(value), &parent) && parent <= INT_MAX)
+				out->parent = (pid_t)parent;
+		} else if (span_starts(line, "Uid:")) {
+			out->trusted = uids_are((struct span){ line.p + 4, line.n - 4 },
+						r->trusted_uid);
 		} else if (span_starts(line, "NSpid:")) {
 			size_t words = 0;
 
 			while (span_word(&line, &word))
 				words++;
-			*on_host = words <= 2; /* "NSpid:" and one number */
+			out->on_host = words <= 2; /* "NSpid:" and one number */
 		}
 	}
-	return (pid_t)parent;
 }
 
-static bool is_in_cgroup(const struct metadata_roots *r, pid_t pid, const char *cgroup_path)
+enum where { WHERE_UNKNOWN, WHERE_INSIDE, WHERE_ELSEWHERE };
+
+/* "/" is also that of a process that ends, "/.." that of one outside our own cgroup namespace:
+ * both tell nothing. */
+static enum where where_is(const struct metadata_roots *r, pid_t pid, const char *cgroup_path)
 {
+	enum where where = WHERE_UNKNOWN;
 	char text[8192];
 	ssize_t n = read_proc(r, pid, "cgroup", text, sizeof(text));
 	size_t path_n = strlen(cgroup_path);
@@ -170,9 +198,16 @@ static bool is_in_cgroup(const struct metadata_roots *r, pid_t pid, const char *
 
 		if (path.n >= path_n && memcmp(path.p, cgroup_path, path_n) == 0 &&
 		    (path.n == path_n || path.p[path_n] == '/'))
-			return true;
+			return WHERE_INSIDE;
+		if (path.n > 1 && !span_eq(path, "/..") && !span_starts(path, "/../"))
+			where = WHERE_ELSEWHERE;
 	}
-	return false;
+	return where;
+}
+
+bool metadata_is_elsewhere(const struct metadata_roots *r, pid_t pid, const char *cgroup_path)
+{
+	return where_is(r, pid, cgroup_path) == WHERE_ELSEWHERE;
 }
 
 /* Value of "-name value" or "-name=value" among the arguments that follow. */
@@ -289,18 +324,19 @@ void metadata_find_shim(const struct metadata_roots *r, const char *cgroup_path,
 	*out = (struct metadata_shim){ .kind = SHIM_NONE };
 	if (!cgroup_path || strcmp(cgroup_path, "/") == 0)
 		cgroup_path = "";
-	bool on_host;
+	struct ancestor at;
 
-	pid = parent_of(r, pid, &on_host);
-	for (int i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-		pid_t parent = parent_of(r, pid, &on_host);
-
+	read_ancestor(r, pid, &at);
+	for (int i = 0; i < MAX_ANCESTORS && at.parent > 1; i++) {
+		pid = at.parent;
+		read_ancestor(r, pid, &at);
 		/* A container may name its processes after a shim: none inside is believed. */
-		if (on_host && (!cgroup_path[0] || !is_in_cgroup(r, pid, cgroup_path))) {
-			read_shim(r, pid, out);
+		if (at.on_host &&
+		    (!cgroup_path[0] || where_is(r, pid, cgroup_path) != WHERE_INSIDE)) {
+			if (at.trusted) /* any user of the host may do the same */
+				read_shim(r, pid, out);
 			return;
 		}
-		pid = parent;
 	}
 }
 

@@ -60,7 +60,8 @@ enum metadata_root {
 
 /* As openat(2); O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added. */
 int metadata_open(const struct metadata_roots *r, const char *path, int flags);
-/* A regular file of at most METADATA_MAX_FILE bytes, appended to *b; 0 or -errno. */
+/* A regular file of at most METADATA_MAX_FILE bytes, appended to *b; 0 or -errno, -EACCES when its
+ * owner is not r->trusted_uid: all that is read here decides what root will measure. */
 int metadata_read_file(const struct metadata_roots *r, const char *path, struct buf *b);
 /* 0 and *out (the caller's), or -EBADMSG. All numbers are reals: runtimes write "unlimited" as
  * 2^64 - 1, which jansson refuses as an integer. Invalid UTF-8 in *b is overwritten. */
@@ -115,6 +116,8 @@ bool metadata_cut(char *path, unsigned n);
 void metadata_find_shim(const struct metadata_roots *r, const char *cgroup_path, pid_t pid,
 			struct metadata_shim *out);
 const struct metadata_shim *metadata_shim(struct metadata_load *l); /* looks once */
+/* True when /proc tells the cgroups of `pid`, and none is cgroup_path or below it. */
+bool metadata_is_elsewhere(const struct metadata_roots *r, pid_t pid, const char *cgroup_path);
 /* True when linux.cgroupsPath of an OCI config names this cgroup; also "slice:prefix:name". */
 bool metadata_cgroups_path_is(const char *cgroups_path, const char *cgroup_path);
 /* The same for the state file of runc or crun. */

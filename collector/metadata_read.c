@@ -62,6 +62,8 @@ int metadata_read_file(const struct metadata_roots *r, const char *path, struct 
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	if (st.st_uid != r->trusted_uid)
+		return -EACCES;
 	if (st.st_size > METADATA_MAX_FILE)
 		return -E2BIG;
 	/* One byte more than the size: a file that grew meanwhile is seen, and read again later. */

@@ -87,9 +87,9 @@ static bool parse_interface(struct span line, struct sample_interface *out)
 int procstat_parse_net_dev(struct span text, struct sample *out)
 {
 	struct span line;
-	uint32_t n = 0;
+	uint32_t n = 0, refused = 0;
 
-	while (n < SAMPLE_MAX_INTERFACES && span_next(&text, '\n', &line)) {
+	while (span_next(&text, '\n', &line)) {
 		/* the last colon: an alias may hold one, numbers never do; headers have none */
 		const char *colon = line.n ? memrchr(line.p, ':', line.n) : NULL;
 
@@ -97,16 +97,22 @@ int procstat_parse_net_dev(struct span text, struct sample *out)
 			continue;
 		struct span name = span_trim((struct span){ line.p, (size_t)(colon - line.p) });
 		struct span figures = { colon + 1, (size_t)(line.p + line.n - colon - 1) };
-		struct sample_interface *to = &out->net[n];
+		struct sample_interface *to = &out->net[n < SAMPLE_MAX_INTERFACES ? n : 0];
 
-		if (name.n == 0 || name.n >= sizeof(to->name) || is_left_out(name) ||
-		    !parse_interface(figures, to))
+		if (name.n == 0 || name.n >= sizeof(to->name) || is_left_out(name))
+			continue;
+		if (n == SAMPLE_MAX_INTERFACES) {
+			refused++;
+			continue;
+		}
+		if (!parse_interface(figures, to))
 			continue;
 		memset(to->name, 0, sizeof(to->name));
 		memcpy(to->name, name.p, name.n);
 		n++;
 	}
 	out->net_n = n;
+	out->net_refused = refused;
 	return (int)n;
 }
 

@@ -123,7 +123,7 @@ struct sample {
 	struct sample_psi psi_cpu, psi_memory, psi_io;
 
 	struct sample_interface net[SAMPLE_MAX_INTERFACES];
-	uint32_t net_n;
+	uint32_t net_n, net_refused; /* refused: beyond SAMPLE_MAX_INTERFACES */
 	uint32_t tcp[TCP_STATE_COUNT], tcp6[TCP_STATE_COUNT];
 	struct sample_hugetlb hugetlb[SAMPLE_MAX_HUGETLB];
 	uint32_t hugetlb_n;

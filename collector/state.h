@@ -36,6 +36,9 @@ struct agent_counters {		    /* bulkheadd's own; all since start unless said */
 	uint64_t probes, probes_capacity, probes_refused;
 	uint64_t clients, clients_capacity, clients_refused;
 	uint64_t renders, renders_capacity;
+	uint64_t waiting, waiting_capacity, waiting_refused; /* for room in the table */
+	uint64_t nested, nested_refused;		     /* containers in containers */
+	uint64_t interfaces_refused; /* beyond SAMPLE_MAX_INTERFACES, at each read */
 	uint64_t first_sample_ns; /* from start to the first complete round */
 };
 

@@ -296,6 +296,63 @@ def test_a_container_inside_a_container_is_shown_beside_it():
                 os.rmdir(f"{top}{c.path}/docker")
 
 
+def test_a_container_that_finds_the_table_full_is_shown_once_there_is_room():
+    tops = [t for t in hierarchies() if os.path.isdir(f"{t}/docker")]
+    ids = [secrets.token_hex(32) for _ in range(24)]
+    room = agent().status()["containers"]["live"] + 12  # others' containers take places too
+    with Agent({"containers.max": room}) as small:
+        try:
+            for i in ids:
+                for top in tops:
+                    os.mkdir(f"{top}/docker/{i}")
+
+            def full():
+                left_out = [s.value for s in small.metrics().find("bulkhead_used")
+                            if s.labels.get("table") == "waiting_containers"]
+                return left_out and left_out[0] >= 8
+            wait_until(full, 3, "containers that wait for room")
+            shown = [i for i in ids if i in small.containers()]
+            assert shown, "some are shown"
+            for i in shown:
+                for top in tops:
+                    os.rmdir(f"{top}/docker/{i}")
+            waiting = [i for i in ids if i not in shown]
+            wait_until(lambda: set(small.containers()) & set(waiting), 5, "one that waited")
+        finally:
+            for i in ids:
+                for top in tops:
+                    if os.path.isdir(f"{top}/docker/{i}"):
+                        os.rmdir(f"{top}/docker/{i}")
+
+
+def test_a_container_cannot_take_the_name_of_another_by_a_cgroup_below_itself():
+    a = agent()
+    with Running("victim") as victim, Running("evil") as evil:
+        victim.seen()
+        evil.seen()
+        made = [f"{top}{evil.path}/docker-{victim.id}.scope" for top in hierarchies()
+                if os.path.isdir(f"{top}{evil.path}")]
+        for path in made:
+            os.mkdir(path)
+        try:
+            def inner(agent_):
+                return [c for c in agent_.json("/api/v1/containers")["containers"]
+                        if c["cgroup"] == f"{evil.path}/docker-{victim.id}.scope"]
+            with Agent() as fresh:  # also when it was there before the agent
+                for one in (a, fresh):
+                    found = wait_until(lambda: inner(one), 3, "the cgroup inside the other")[0]
+                    wait_until(lambda: [c for c in one.json("/api/v1/containers")["containers"]
+                                        if c["name"] == victim.name], 3, "the victim's name")
+                    assert found["name"] != victim.name and not found["image"], found
+                    named = [c for c in one.json("/api/v1/containers")["containers"]
+                             if c["name"] == victim.name]
+                    same([c["cgroup"] for c in named], [victim.path], "who has the name")
+                    assert found["key"] != named[0]["key"], "keys differ"
+        finally:
+            for path in made:
+                os.rmdir(path)
+
+
 def test_the_agent_never_opens_a_runtimes_socket():
     a = agent()
     with Running("nosocket") as c:
