@@ -98,9 +98,6 @@ struct metadata_roots {
 	 * containers are still found after their last process has gone. May be NULL. Not locked:
 	 * used by one thread at a time (the worker). */
 	struct metadata_cache *cache;
-	/* Whose shims and files are believed: root's. Others may name a process or a folder as they
-	 * like. Only tests, whose files are their own, set another. */
-	uid_t trusted_uid;
 };
 
 struct metadata_cache *metadata_cache_new(void);    /* NULL when out of memory */
@@ -109,8 +106,9 @@ DEFINE_AUTO(metadata_cache, metadata_cache_free)
 
 /* Reads what can be found of *id. `pid`: a process in it, or 0; `cgroup_path` as in the watched
  * hierarchy. 0 and *out owned by the caller; -ENOENT (text in *e) when nothing is there yet
- * or when what is there runs in another cgroup, -EBADMSG when all that is there is unreadable. The runtime of *out is the one whose files were
- * found: it may be another than that of *id, which was read from a path. */
+ * or when what is there runs in another cgroup, -EBADMSG when all that is there is unreadable. The
+ * runtime of *out is the one whose files were found: it may be another than that of *id, which was
+ * read from a path. */
 int metadata_load(struct metadata **out, const struct metadata_roots *roots,
 		  const struct identity *id, const char *cgroup_path, pid_t pid, struct err *e);
 

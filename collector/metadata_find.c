@@ -164,7 +164,7 @@ static void read_ancestor(const struct metadata_roots *r, pid_t pid, struct ance
 				out->parent = (pid_t)parent;
 		} else if (span_starts(line, "Uid:")) {
 			out->trusted = uids_are((struct span){ line.p + 4, line.n - 4 },
-						r->trusted_uid);
+						metadata_trusted_uid);
 		} else if (span_starts(line, "NSpid:")) {
 			size_t words = 0;
 

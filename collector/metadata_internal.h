@@ -58,10 +58,14 @@ enum metadata_root {
 
 /* --- metadata_read.c: files and JSON --- */
 
+/* Whose shims and files are believed: root's, as other users may name a process or a folder as
+ * they like. Only tests, whose files are their own, set another. */
+extern uid_t metadata_trusted_uid;
+
 /* As openat(2); O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added. */
 int metadata_open(const struct metadata_roots *r, const char *path, int flags);
 /* A regular file of at most METADATA_MAX_FILE bytes, appended to *b; 0 or -errno, -EACCES when its
- * owner is not r->trusted_uid: all that is read here decides what root will measure. */
+ * owner is not the trusted user: all that is read here decides what root will measure. */
 int metadata_read_file(const struct metadata_roots *r, const char *path, struct buf *b);
 /* 0 and *out (the caller's), or -EBADMSG. All numbers are reals: runtimes write "unlimited" as
  * 2^64 - 1, which jansson refuses as an integer. Invalid UTF-8 in *b is overwritten. */

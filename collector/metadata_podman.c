@@ -236,7 +236,7 @@ static void apply_events(struct metadata_load *l, const char *exits)
 	AUTO_FREE char *text = NULL;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_uid != l->roots->trusted_uid || !(text = malloc(MAX_EVENT_BYTES)))
+	    st.st_uid != metadata_trusted_uid || !(text = malloc(MAX_EVENT_BYTES)))
 		return;
 	off_t from = st.st_size > MAX_EVENT_BYTES ? st.st_size - MAX_EVENT_BYTES : 0;
 	ssize_t got = pread(fd, text, MAX_EVENT_BYTES, from);

@@ -10,6 +10,8 @@
 #include "collector/base/clock.h"
 #include "collector/metadata_internal.h"
 
+uid_t metadata_trusted_uid;
+
 bool metadata_path(char *out, const char *fmt, ...)
 {
 	va_list ap;
@@ -62,7 +64,7 @@ int metadata_read_file(const struct metadata_roots *r, const char *path, struct 
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if (st.st_uid != r->trusted_uid)
+	if (st.st_uid != metadata_trusted_uid)
 		return -EACCES;
 	if (st.st_size > METADATA_MAX_FILE)
 		return -E2BIG;

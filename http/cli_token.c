@@ -5,12 +5,13 @@
 #include "http/cli.h"
 
 #define DEFAULT_FOR "12h"
+#define MAX_FOR_S   (366u * 86400u) /* what bulkheadd grants at most */
 
 static const char help[] =
 	"Usage: bulkhead token [OPTION...]\n"
 	"Makes a token that may look at everything and change nothing, and prints a link that\n"
 	"logs a browser in with it. Whoever has the link can look until it expires.\n\n"
-	"      --for TIME    how long it is valid: 90s, 15m, 12h (default), 7d\n"
+	"      --for TIME    how long it is valid: 90s, 15m, 12h (default), 7d; at most 366d\n"
 	"      --json        token and link as JSON\n"
 	"      --socket PATH where bulkheadd listens ($BULKHEAD_RUN_DIR/bulkhead.sock or\n"
 	"                    /run/bulkhead/bulkhead.sock)\n"
@@ -52,8 +53,8 @@ int cli_token(int argc, char **argv)
 		r = cli_no_arguments(&common, argc);
 	if (r != CLI_GO_ON)
 		return r;
-	if (!cli_parse_duration(valid_for, &seconds)) {
-		fprintf(stderr, "--for takes a time such as 15m, 12h or 7d.\n");
+	if (!cli_parse_duration(valid_for, &seconds) || seconds == 0 || seconds > MAX_FOR_S) {
+		fprintf(stderr, "--for takes a time such as 90s, 12h or 7d, at most 366d.\n");
 		return cli_bad_usage("token");
 	}
 	snprintf(query, sizeof(query), "%llu", (unsigned long long)seconds);

@@ -81,7 +81,9 @@ int history_rrd_create(const char *path, const struct history_schema *s, bool re
 		unlink(temp);
 		return rrd_failed(e, "create", path);
 	}
-	if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+	/* librrd makes files 0644, whatever the umask: what a host runs is not everybody's */
+	if (chmod(temp, 0600) < 0 ||
+	    renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
 		int saved = errno;
 
 		unlink(temp);

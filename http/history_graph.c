@@ -6,6 +6,7 @@
 #include <math.h>
 #include <rrd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http/history_internal.h"
@@ -67,6 +68,8 @@ static int make_file(const struct history_data *d, struct err *e)
 	rrd_clear_error();
 	if (rrd_create_r2(FILE_NAME, d->step, d->start, 1, NULL, NULL, 3, args) != 0)
 		return failed(e, "create");
+	if (chmod(FILE_NAME, 0600) < 0) /* librrd does not mind the umask */
+		return err_errno(e, "cannot create the graph");
 	return fill(d, e);
 }
 

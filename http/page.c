@@ -7,6 +7,7 @@
 #include "http/assets.h"
 
 #define COOKIE_MAX_BYTES 1024
+#define PAGE_MAX_BYTES	 65536
 
 bool page_answer(const char *path, struct answer *a)
 {
@@ -41,4 +42,30 @@ void page_login(struct answer *a, struct span token, bool tls)
 	answer_static(a, 303, NULL, (struct span){ "", 0 });
 	a->location = "/";
 	a->cookie = cookie;
+}
+
+void page_login_refused(struct answer *a)
+{
+	AUTO_BUF struct buf b = { .fd = -1 };
+
+	if (!page_answer("/login", a)) {
+		answer_error(a, 401, "the token is unknown or expired");
+		return;
+	}
+	const char *form = memmem(a->bytes, a->n, "<form", 5);
+
+	a->status = 401;
+	if (!form)
+		return;
+	size_t before = (size_t)(form - a->bytes);
+
+	buf_init(&b, PAGE_MAX_BYTES);
+	buf_add_span(&b, (struct span){ a->bytes, before });
+	buf_add_str(&b, "<p role=\"alert\">This token is unknown or expired.</p>\n");
+	buf_add_span(&b, (struct span){ form, a->n - before });
+	size_t n = b.len;
+	char *text = buf_take_str(&b);
+
+	if (text) /* without memory the page says it by its status alone */
+		answer_heap(a, 401, a->type, text, n);
 }

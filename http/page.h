@@ -10,8 +10,11 @@
 /* Answers from the compiled-in files; false when no file has this path. */
 bool page_answer(const char *path, struct answer *a);
 
-/* The answer to /login?token=T: stores the token in a cookie and leads to the first page. The
- * token must be valid (request_token_valid). */
+/* The answer to /login?token=T when bulkheadd knows T: stores the token in a cookie and leads to
+ * the first page. The token must be valid (request_token_valid). */
 void page_login(struct answer *a, struct span token, bool tls);
+
+/* The answer when it does not: the login page with the reason; a cookie that is there stays. */
+void page_login_refused(struct answer *a);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/head.h"
 #include "http/listener.h"
 #include "http/page.h"
 
@@ -13,6 +14,8 @@
 #define API		  "/api/"
 #define MAX_GRAPH_PIXELS  4000
 #define MAX_STEP_S	  (366u * 86400u)
+/* libmicrohttpd 1.0: lengths of header names and values are not counted up to a NUL */
+#define LENGTHS_ARE_RIGHT 0x01000000
 
 /* --- what comes back (main thread; history thread for history) ---------------------------------
  */
@@ -47,6 +50,23 @@ static void on_authorized(void *ctx, const struct wire_response *r, int *body_fd
 	} else {
 		return;
 	}
+	exchange_done(x);
+}
+
+static void on_login_checked(void *ctx, const struct wire_response *r, int *body_fd)
+{
+	struct exchange *x = ctx;
+	char token[REQUEST_MAX_TOKEN + 1];
+	struct err e = { "" };
+
+	if (r->status == 401)
+		page_login_refused(&x->answer);
+	else if (r->status != 200)
+		answer_wire(&x->answer, r, body_fd);
+	else if (request_parameter(x->query, "token", token, sizeof(token), &e) == 1)
+		page_login(&x->answer, span_str(token), x->settings->tls);
+	else
+		answer_error(&x->answer, 400, "%s", e.text);
 	exchange_done(x);
 }
 
@@ -140,19 +160,25 @@ int route_history(const char *path, struct span query, struct history_query *q, 
 /* --- requests ------------------------------------------------------------------------------------
  */
 
-static void ask(struct exchange *x, enum wire_op op, unsigned timeout_ms, link_response_fn fn)
+static void send_request(struct exchange *x, const struct wire_request *q, unsigned timeout_ms,
+			 link_response_fn fn)
 {
-	struct wire_request q = { .op = op, .path = span_str(x->path), .query = x->query };
-
 	if (atomic_load(&x->service->body_bytes) > SERVICE_MAX_BODY_BYTES) {
 		answer_error(&x->answer, 503, "too many answers are being sent");
 		return;
 	}
+	if (exchange_wait(x))
+		link_request(x->service->link, q, timeout_ms, fn, x);
+}
+
+static void ask(struct exchange *x, enum wire_op op, unsigned timeout_ms, link_response_fn fn)
+{
+	struct wire_request q = { .op = op, .path = span_str(x->path), .query = x->query };
+
 	q.token = request_token(exchange_header(x, "Authorization"), exchange_header(x, "Cookie"));
 	if (request_accepts_openmetrics(exchange_header(x, "Accept")))
 		q.flags |= WIRE_FLAG_OPENMETRICS;
-	if (exchange_wait(x))
-		link_request(x->service->link, &q, timeout_ms, fn, x);
+	send_request(x, &q, timeout_ms, fn);
 }
 
 static void on_healthz(struct exchange *x)
@@ -170,18 +196,25 @@ static void on_metrics(struct exchange *x)
 	ask(x, WIRE_OP_GET, ANSWER_TIMEOUT_MS, on_answer);
 }
 
+/* A token is tried before it is kept: a link that is mistyped, or made up by somebody else, must
+ * not log a browser out. */
 static void on_login(struct exchange *x)
 {
 	char token[REQUEST_MAX_TOKEN + 1];
 	struct err e = { "" };
 	int r = request_parameter(x->query, "token", token, sizeof(token), &e);
+	const struct wire_request q = { .op = WIRE_OP_AUTHORIZE,
+					.path = span_str(x->path),
+					.token = span_str(token) };
 
 	if (r == 0)
 		page_answer("/login", &x->answer);
-	else if (r < 0 || !request_token_valid(span_str(token)))
-		answer_error(&x->answer, 400, "this is not a token");
+	else if (r < 0)
+		answer_error(&x->answer, 400, "%s", e.text);
+	else if (!request_token_valid(q.token))
+		page_login_refused(&x->answer);
 	else
-		page_login(&x->answer, span_str(token), x->settings->tls);
+		send_request(x, &q, ANSWER_TIMEOUT_MS, on_login_checked);
 }
 
 static void on_api(struct exchange *x)
@@ -215,11 +248,38 @@ static bool has_body(const struct exchange *x)
 	return exchange_header(x, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
+static enum MHD_Result see_field(void *ctx, enum MHD_ValueKind kind, const char *name,
+				 size_t name_n, const char *value, size_t value_n)
+{
+	(void)kind;
+	head_field(ctx, (struct span){ name, name_n }, (struct span){ value, value_n });
+	return MHD_YES;
+}
+
+/* `method` is where the library has the head's first byte. */
+static bool head_refused(struct exchange *x, const char *method, size_t head_n)
+{
+	struct head_check h = { .problem = NULL };
+
+	if (MHD_VERSION < LENGTHS_ARE_RIGHT)
+		h.raw = (struct span){ method, head_n };
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, see_field, &h);
+	const char *problem = head_problem(&h);
+
+	if (!problem)
+		return false;
+	answer_error(&x->answer, 400, "%s", problem);
+	x->answer.close = true; /* where the next request begins is not known */
+	return true;
+}
+
 bool route_refuses(struct exchange *x, const char *method)
 {
 	const union MHD_ConnectionInfo *head =
 		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
+	if (head_refused(x, method, head ? head->header_size : 0))
+		return true;
 	if (x->url_n > REQUEST_MAX_URL) {
 		answer_error(&x->answer, 414, "the URL is longer than %d bytes", REQUEST_MAX_URL);
 	} else if (head && head->header_size > x->settings->max_header_bytes) {

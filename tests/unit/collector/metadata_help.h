@@ -10,9 +10,10 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/base/buf.h"
-#include "collector/metadata.h"
+#include "collector/metadata_internal.h"
 #include "tests/unit/fixture.h"
 
 struct host {
@@ -20,13 +21,28 @@ struct host {
 	struct metadata_roots roots;
 };
 
-/* proc/ of the tree is the host's /proc; cache may be NULL. */
+/* proc/ of the tree is the host's /proc; cache may be NULL. Who runs the tests is believed. */
 static inline struct host *host_of(struct host *h, const struct tree *t,
 				   struct metadata_cache *cache)
 {
+	metadata_trusted_uid = geteuid();
 	snprintf(h->proc, sizeof(h->proc), "%s/proc", t->path);
 	h->roots = (struct metadata_roots){ .rootfs = t->path, .proc = h->proc, .cache = cache };
 	return h;
+}
+
+/* proc/PID/status of a shim on the host, whose parent is 1; its real uid may be another's. */
+static inline void add_shim_status(const struct tree *t, pid_t pid, uid_t real)
+{
+	char path[64], text[256];
+	unsigned uid = geteuid();
+
+	snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
+	int n = snprintf(text, sizeof(text),
+			 "Name:\tshim\nPid:\t%d\nPPid:\t1\nUid:\t%u\t%u\t%u\t%u\nNSpid:\t%d\n",
+			 (int)pid, (unsigned)real, uid, uid, uid, (int)pid);
+
+	tree_write(t, path, text, (size_t)n);
 }
 
 static inline struct identity identity_of(enum runtime runtime, const char *id)

@@ -248,12 +248,12 @@ static void add_shim(const struct tree *t, const char *address)
 		0, 0, ID, 0, 0, address);
 
 	tree_write(t, "proc/4936/cmdline", cmdline, (size_t)n + 1);
+	add_shim_status(t, 4936, geteuid());
 }
 
 #define SHIM_PROC                                                                                  \
 	"@ proc/4956/status\nName:\tsleep\nPid:\t4956\nPPid:\t4936\nNSpid:\t4956\t1\n"             \
 	"@ proc/4956/cgroup\n4:memory:" CGROUP "\n0::" CGROUP "\n"                                 \
-	"@ proc/4936/status\nName:\tcontainerd-shim\nPid:\t4936\nPPid:\t1\nNSpid:\t4936\n"         \
 	"@ proc/4936/cgroup\n4:memory:/\n0::/\n"
 
 #define PRIVATE_TASKS "srv/exec/containerd/daemon/io.containerd.runtime.v2.task/moby/" ID
@@ -307,7 +307,6 @@ static void a_process_of_the_container_that_poses_as_a_shim_is_not_believed(void
 		tree_make(CONFIG("srv/docker", RUNNING) BUNDLE(PRIVATE_TASKS, "srv/docker")
 			  /* --pid host: only the cgroup tells that 4936 is inside */
 			  "@ proc/4956/status\nPPid:\t4936\nNSpid:\t4956\n"
-			  "@ proc/4936/status\nPPid:\t1\nNSpid:\t4936\n"
 			  "@ proc/4936/cgroup\n4:memory:" CGROUP "/sub\n"
 			  "@ proc/4936/cwd -> /" PRIVATE_TASKS "\n");
 	struct host h;
@@ -315,6 +314,94 @@ static void a_process_of_the_container_that_poses_as_a_shim_is_not_believed(void
 	(void)state;
 	add_shim(&t, "/srv/exec/containerd/containerd.sock");
 	assert_null(load(host_of(&h, &t, NULL), RUNTIME_DOCKER, ID, CGROUP, 4956));
+}
+
+static void a_shim_that_is_not_roots_is_not_believed(void **state)
+{
+	static const char other[] = "PPid:\t1\nUid:\t7\t7\t7\t7\nNSpid:\t4936\n",
+			  none[] = "PPid:\t1\nNSpid:\t4936\n",
+			  cut[] = "PPid:\t1\nUid:\t\nNSpid:\t4936\n";
+	static const char *const statuses[] = { other, none, cut };
+	AUTO_TREE struct tree t = tree_make(CONFIG("srv/docker", RUNNING) BUNDLE(
+		PRIVATE_TASKS, "srv/docker") SHIM_PROC "@ proc/4936/cwd -> /" PRIVATE_TASKS "\n");
+	AUTO(metadata_cache_free) struct metadata_cache *cache = metadata_cache_new();
+	struct identity id = identity_of(RUNTIME_DOCKER, ID);
+	struct host h;
+
+	(void)state;
+	host_of(&h, &t, cache);
+	add_shim(&t, "/srv/exec/containerd/containerd.sock");
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		tree_write(&t, "proc/4936/status", statuses[i], strlen(statuses[i]));
+		assert_null(load(&h, RUNTIME_DOCKER, ID, CGROUP, 4956));
+	}
+	/* a set-uid program that another user started keeps his real uid */
+	add_shim_status(&t, 4936, geteuid() + 1);
+	assert_null(load(&h, RUNTIME_DOCKER, ID, CGROUP, 4956));
+	assert_false(metadata_find_by_path(&h.roots, CGROUP, 4956, &id));
+	/* nothing was remembered */
+	assert_null(load(&h, RUNTIME_DOCKER, ID, CGROUP, 0));
+	assert_int_equal(metadata_stamp(&h.roots, &id), 0);
+
+	add_shim_status(&t, 4936, geteuid());
+	AUTO(metadata_free) struct metadata *m = load(&h, RUNTIME_DOCKER, ID, CGROUP, 4956);
+
+	assert_non_null(m);
+}
+
+static void files_that_are_not_roots_are_not_read(void **state)
+{
+	AUTO_TREE struct tree t =
+		tree_make(CONFIG("var/lib/docker", RUNNING) BUNDLE(TASKS, "var/lib/docker"));
+	struct host h;
+
+	(void)state;
+	host_of(&h, &t, NULL);
+	metadata_trusted_uid = geteuid() + 1;
+	assert_null(load(&h, RUNTIME_DOCKER, ID, CGROUP, 0));
+	metadata_trusted_uid = geteuid();
+	AUTO(metadata_free) struct metadata *m = load(&h, RUNTIME_DOCKER, ID, CGROUP, 0);
+
+	assert_non_null(m);
+}
+
+/* 4956 is docker's, 666 a process in a cgroup that a user named after it. */
+static void a_cgroup_that_took_the_id_of_a_running_container_gets_nothing(void **state)
+{
+	static const char stolen[] = "/user.slice/user-7.slice/docker-" ID ".scope";
+	static const char inner[] = "0::" CGROUP "/init.scope\n", ends[] = "4:memory:/\n0::/\n",
+			  outside[] = "4:memory:/../../x\n0::/..\n";
+	AUTO_TREE struct tree t = tree_make(CONFIG("var/lib/docker", RUNNING) BUNDLE(
+		TASKS, "var/lib/docker") "@ " TASKS "/init.pid\n4956\n"
+					 "@ proc/4956/cgroup\n4:memory:" CGROUP "\n0::/\n");
+	struct identity id = identity_of(RUNTIME_DOCKER, ID);
+	struct metadata *m = NULL;
+	struct host h;
+
+	(void)state;
+	host_of(&h, &t, NULL);
+	assert_int_equal(metadata_load(&m, &h.roots, &id, stolen, 666, NULL), -ENOENT);
+	assert_null(m);
+	id.runtime = RUNTIME_CONTAINERD; /* cri-containerd-ID.scope is no better */
+	assert_int_equal(metadata_load(&m, &h.roots, &id, stolen, 666, NULL), -ENOENT);
+	assert_null(m);
+	/* the container's own cgroup, with another of its processes; its systemd moved itself */
+	AUTO(metadata_free) struct metadata *own = load(&h, RUNTIME_DOCKER, ID, CGROUP, 4999);
+
+	assert_non_null(own);
+	tree_write(&t, "proc/4956/cgroup", inner, strlen(inner));
+	AUTO(metadata_free) struct metadata *deeper = load(&h, RUNTIME_DOCKER, ID, CGROUP, 4999);
+
+	assert_non_null(deeper);
+	/* /proc does not tell */
+	tree_write(&t, "proc/4956/cgroup", ends, strlen(ends));
+	AUTO(metadata_free) struct metadata *ending = load(&h, RUNTIME_DOCKER, ID, CGROUP, 4999);
+
+	assert_non_null(ending);
+	tree_write(&t, "proc/4956/cgroup", outside, strlen(outside));
+	AUTO(metadata_free) struct metadata *nested = load(&h, RUNTIME_DOCKER, ID, CGROUP, 4999);
+
+	assert_non_null(nested);
 }
 
 static void the_data_root_of_daemon_json_is_used(void **state)
@@ -664,6 +751,9 @@ int main(void)
 		cmocka_unit_test(a_private_data_root_is_found_through_the_shim_and_remembered),
 		cmocka_unit_test(without_a_readable_cwd_the_shims_socket_tells_the_place),
 		cmocka_unit_test(a_process_of_the_container_that_poses_as_a_shim_is_not_believed),
+		cmocka_unit_test(a_shim_that_is_not_roots_is_not_believed),
+		cmocka_unit_test(files_that_are_not_roots_are_not_read),
+		cmocka_unit_test(a_cgroup_that_took_the_id_of_a_running_container_gets_nothing),
 		cmocka_unit_test(the_data_root_of_daemon_json_is_used),
 		cmocka_unit_test(absolute_links_of_the_host_stay_below_the_prefix),
 		cmocka_unit_test(pods_of_docker_are_read_from_labels),

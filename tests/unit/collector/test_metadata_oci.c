@@ -272,8 +272,7 @@ static void a_private_containerd_is_found_through_the_shim(void **state)
 			   "/ns1/c2/config.json\n" CTR_CONFIG(
 				   "/odd/place") "@ proc/91/status\nPPid:\t90\nNSpid:\t91\t1\n@ "
 						 "proc/91/cgroup\n0::/odd/place\n"
-						 "@ proc/90/status\nPPid:\t1\nNSpid:\t90\n@ "
-						 "proc/90/cgroup\n0::/\n"
+						 "@ proc/90/cgroup\n0::/\n"
 						 "@ proc/90/cwd -> /" CTD "/ns1/c1\n");
 	AUTO(metadata_cache_free) struct metadata_cache *cache = metadata_cache_new();
 	struct identity id;
@@ -281,6 +280,7 @@ static void a_private_containerd_is_found_through_the_shim(void **state)
 
 	(void)state;
 	tree_write(&t, "proc/90/cmdline", cmdline, sizeof(cmdline));
+	add_shim_status(&t, 90, geteuid());
 	host_of(&h, &t, cache);
 	assert_false(find(&h, "/odd/place", 0, &id));
 	/* one shim, named after c1, serves both */
@@ -300,13 +300,14 @@ static void a_private_root_of_runc_is_found_on_its_command_line(void **state)
 	AUTO_TREE struct tree t = tree_make("@ srv/state/box/state.json\n" STATE(
 		"box", "/strange/cg",
 		"") "@ proc/91/status\nPPid:\t90\nNSpid:\t91\t1\n@ proc/91/cgroup\n0::/strange/cg\n"
-		    "@ proc/90/status\nPPid:\t1\nNSpid:\t90\n@ proc/90/cgroup\n0::/\n");
+		    "@ proc/90/cgroup\n0::/\n");
 	AUTO(metadata_cache_free) struct metadata_cache *cache = metadata_cache_new();
 	struct identity id;
 	struct host h;
 
 	(void)state;
 	tree_write(&t, "proc/90/cmdline", cmdline, sizeof(cmdline));
+	add_shim_status(&t, 90, geteuid());
 	host_of(&h, &t, cache);
 	assert_true(find(&h, "/strange/cg", 91, &id));
 	assert_string_equal(id.id, "box");
@@ -353,15 +354,15 @@ static void the_places_remembered_are_bounded(void **state)
 
 	(void)state;
 	for (int i = 0; i < 40; i++) {
-		AUTO_TREE struct tree t =
-			tree_make("@ proc/91/status\nPPid:\t90\n@ proc/90/status\nPPid:\t1\n"
-				  "@ proc/90/cgroup\n0::/\n");
+		AUTO_TREE struct tree t = tree_make("@ proc/91/status\nPPid:\t90\n"
+						    "@ proc/90/cgroup\n0::/\n");
 		char path[200];
 		struct host h;
 
 		snprintf(path, sizeof(path), "srv/%d/tasks/n/c1/config.json", i);
 		tree_write(&t, path, CTR_CONFIG("/a/b"), strlen(CTR_CONFIG("/a/b")));
 		tree_write(&t, "proc/90/cmdline", cmdline, sizeof(cmdline));
+		add_shim_status(&t, 90, geteuid());
 		host_of(&h, &t, cache);
 		/* the link is absolute on the host: made by hand for each round */
 		char link[300], target[200];

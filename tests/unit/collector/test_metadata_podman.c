@@ -167,14 +167,14 @@ static void a_private_storage_is_found_through_conmon_and_remembered(void **stat
 		"srv/pod/root",
 		"") "@ srv/pod/tmp/exits/" ID "\n4\n"
 		    "@ proc/72/status\nPPid:\t71\nNSpid:\t72\t1\n@ proc/72/cgroup\n0::" CGROUP "\n"
-		    "@ proc/71/status\nPPid:\t1\nNSpid:\t71\n@ "
-		    "proc/71/cgroup\n0::/libpod_parent/conmon\n");
+		    "@ proc/71/cgroup\n0::/libpod_parent/conmon\n");
 	AUTO(metadata_cache_free) struct metadata_cache *cache = metadata_cache_new();
 	struct identity id;
 	struct host h;
 
 	(void)state;
 	tree_write(&t, "proc/71/cmdline", cmdline, sizeof(cmdline));
+	add_shim_status(&t, 71, geteuid());
 	host_of(&h, &t, cache);
 	assert_null(load(&h, RUNTIME_PODMAN, ID, CGROUP, 0));
 	assert_true(metadata_find_by_path(&h.roots, CGROUP, 72, &id));

@@ -72,6 +72,19 @@ static void durations_have_a_unit_or_mean_seconds(void **state)
 	assert_int_equal(v, 604800);
 }
 
+static void a_token_is_for_a_time_that_bulkheadd_grants(void **state)
+{
+	static const char *const bad[] = { "0", "0d", "367d", "31622401", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char time[16], *argv[] = { (char[]){ "token" }, (char[]){ "--for" }, time, NULL };
+
+		snprintf(time, sizeof(time), "%s", bad[i]);
+		assert_int_equal(cli_token(3, argv), CLI_USAGE);
+	}
+}
+
 static const char two_containers[] =
 	"{\"containers\":["
 	"{\"name\":\"web\",\"image\":\"registry.example/team/"
@@ -261,6 +274,7 @@ int main(void)
 	const struct CMUnitTest cli[] = {
 		cmocka_unit_test(figures_are_short),
 		cmocka_unit_test(durations_have_a_unit_or_mean_seconds),
+		cmocka_unit_test(a_token_is_for_a_time_that_bulkheadd_grants),
 		cmocka_unit_test(containers_are_a_table_with_hostile_text_escaped),
 		cmocka_unit_test(no_containers_leave_the_titles),
 		cmocka_unit_test(a_narrow_terminal_cuts_names_and_images_only),

@@ -68,14 +68,17 @@ static void the_size_of_a_file_is_known_beforehand(void **state)
 						     &history_schema_disk, &history_schema_host,
 						     &history_schema_fs };
 	struct history_file file;
-	(void)state;
+	struct stat st;
 
+	(void)state;
 	for (int i = 0; i < 8; i++) {
 		char path[32];
 		bool reduced = i % 2;
 
 		snprintf(path, sizeof(path), "s%d.rrd", i);
 		assert_int_equal(history_rrd_create(path, all[i / 2], reduced, T0, NULL), 0);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600); /* not everybody's to read */
 		assert_int_equal(size_of(path), history_rrd_bytes(all[i / 2], reduced));
 		assert_int_equal(history_rrd_check(path, all[i / 2], &file, NULL), 0);
 		assert_int_equal(file.reduced, reduced);
