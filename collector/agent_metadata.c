@@ -3,6 +3,7 @@
  * path tells nothing are looked up too: they may be runc's or ctr's. */
 #include "collector/agent_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -76,8 +77,9 @@ static void sweep_run(struct worker_job *job)
 		it->stamp = metadata_stamp(&s->roots, &it->id);
 		if (it->stamp && it->stamp == it->old_stamp)
 			continue;
-		it->failed = metadata_load(&it->meta, &s->roots, &it->id, it->path, it->pid, &e) <
-			     0;
+		/* absence is no failure: the runtime may not have written yet */
+		it->failed = metadata_load(&it->meta, &s->roots, &it->id, it->path, it->pid, &e) ==
+			     -EBADMSG;
 	}
 }
 
