@@ -58,8 +58,8 @@ endif
 # that declare them in first.
 CPPFLAGS += -include collector/base/banned.h
 
-DAEMON_LIBS := -lyaml -ljansson -lnettle -lcap -lm
-SERVE_LIBS := -lmicrohttpd -lrrd -ljansson -lseccomp -lgnutls -lz -lm
+DAEMON_LIBS := -lbpf -lyaml -ljansson -lnettle -lcap -lzstd -lm
+SERVE_LIBS := -lmicrohttpd -lrrd -ljansson -lseccomp -lgnutls -lz -lzstd -lm
 
 BASE_SRC := $(sort $(wildcard collector/base/*.c))
 WIRE_SRC := $(sort $(wildcard collector/wire*.c))
@@ -108,6 +108,21 @@ $(OUT)/gen/assets.o: $(OUT)/gen/assets.c $(OUT)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 SERVE_GEN := $(OUT)/gen/assets.o
 endif
+
+# The kernel's programs: compiled once, for every kernel with BTF, and embedded. bpftool writes the
+# same bytes whatever the folder is called.
+BPF_CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -I. -idirafter /usr/include/$(shell $(CC) -print-multiarch) \
+	-Wall -Wextra -Wno-unused-parameter -Werror -ffile-prefix-map=$(CURDIR)=.
+$(OUT)/gen/sensor.bpf.o: bpf/sensor.bpf.c $(wildcard bpf/*.h) $(OUT)/flags
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_FLAGS) -c $< -o $@.raw
+	$(Q)$(BPFTOOL) gen object $@ $@.raw
+$(OUT)/gen/sensor.skel.h: $(OUT)/gen/sensor.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name sensor_bpf > $@
+$(OBJ)/collector/sensor.o $(OBJ)/collector/sensor_maps.o: $(OUT)/gen/sensor.skel.h
 
 $(OUT)/libdaemon.a: $(call objs,$(DAEMON_SRC))
 $(OUT)/libserve.a: $(call objs,$(SERVE_SRC)) $(SERVE_GEN)

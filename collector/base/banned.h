@@ -4,6 +4,7 @@
 #ifndef BULKHEAD_BASE_BANNED_H
 #define BULKHEAD_BASE_BANNED_H
 
+#include <linux/bpf.h> /* names strtol in a list */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* maps - everything the programs share among themselves and with user space. */
+#ifndef BULKHEAD_BPF_MAPS_H
+#define BULKHEAD_BPF_MAPS_H
+
+#include "bpf/kernel.h" /* first: the library's headers use its types */
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/calls.h"
+#include "bpf/settings.h"
+
+#define SCRATCH_SLOTS 4 /* records being made on one CPU: an interrupt, a preemption may nest */
+#define PATH_BYTES    (EVENT_STRING_MAX + 256)
+
+/* Set before loading, constant afterwards: the loader's dead code goes away. */
+const volatile __u8 calls64[CALLS_MAX]; /* enum call_id by number */
+const volatile __u8 calls32[CALLS_MAX];
+const volatile __u8 call_types[CALL_COUNT]; /* enum event_type */
+const volatile __u32 fallback;		    /* enum fallback_hierarchy */
+const volatile __u64 hash_seed; /* drawn at start: what is hashed here cannot be steered */
+
+struct sensor_switches switches = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event_counts);
+} counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CGROUPS_MAX);
+	__type(key, __u64);
+	__type(value, struct cgroup_entry);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, REPEATS_MAX);
+	__type(key, struct repeat_key);
+	__type(value, struct repeat_value);
+} repeats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VERDICTS_MAX);
+	__type(key, struct verdict_key);
+	__type(value, __u32);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FLOWS_MAX);
+	__type(key, __u64);
+	__type(value, struct flow_owner);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HOST_PREFIXES_MAX);
+	__type(key, struct host_prefix);
+	__type(value, __u32);
+} host_prefixes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HOST_NAMES_MAX);
+	__type(key, struct host_name);
+	__type(value, __u32);
+} host_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct account);
+} accounts SEC(".maps");
+
+struct syscall_bitmap {
+	__u64 words[SYSCALL_WORDS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct syscall_bitmap);
+} bitmaps SEC(".maps");
+
+/* Where a record is made: the stack has 512 bytes. */
+struct scratch {
+	__u32 busy; /* taken by compare and swap: preemption does not nest in order */
+	__u32 used; /* bytes of the record so far */
+	char record[EVENT_MAX_BYTES];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* Where a path is walked, from its end to its front. */
+struct path_scratch {
+	__u32 busy;
+	__u32 reserved;
+	char bytes[PATH_BYTES]; /* the text ends at EVENT_STRING_MAX */
+	struct host_prefix prefix;
+	struct host_name name;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct path_scratch);
+} paths SEC(".maps");
+
+static __always_inline struct event_counts *own_counts(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counts, &zero);
+}
+
+/* An interrupt on the same CPU may come between load and store: one count in millions. */
+static __always_inline void count_drop(__u32 reason, __u32 type)
+{
+	struct event_counts *c = own_counts();
+
+	if (c && reason < DROP_COUNT && type < EVENT_TYPE_COUNT)
+		c->dropped[reason][type]++;
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* record - one event from its begin to the buffer. A record is made in per-CPU scratch space (the
+ * stack has 512 bytes) and copied into the ring buffer at its true length.
+ *
+ *	struct scratch *s = record_begin(&call, EVENT_OPEN, sizeof(struct event_open));
+ *	if (!s) return;              // counted
+ *	struct event_open *o = record_fixed(s);
+ *	...
+ *	put_user_string(s, TAG_RAW, pointer);
+ *	record_send(s);
+ *
+ * Functions that are not inline are verified once, each by itself. */
+#ifndef BULKHEAD_BPF_RECORD_H
+#define BULKHEAD_BPF_RECORD_H
+
+#include "bpf/task.h"
+
+#define STRING_ROOM (sizeof(struct event_string) + EVENT_STRING_MAX + 8)
+#define STRINGS_END (EVENT_MAX_BYTES - STRING_ROOM)
+
+#define ENOENT	    2
+#define EPERM	    1
+#define AT_FDCWD    (-100)
+
+/* One observed call or hook, on the caller's stack. */
+struct call {
+	__u64 args[8]; /* the last two are 0: what a call has not is read from there */
+	__s64 result;
+	__u64 cgroup; /* key */
+	struct cgroup_entry entry;
+	__s32 number;
+	__u16 flags; /* EVENT_COMPAT ... */
+	__u8 id;     /* enum call_id */
+	__u8 type;   /* enum event_type */
+	__u32 known; /* the cgroup is */
+	__u32 reserved;
+};
+
+static __always_inline struct scratch *take_scratch(void)
+{
+	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
+		__u32 slot = i;
+		struct scratch *s = bpf_map_lookup_elem(&scratches, &slot);
+
+		if (s && __sync_val_compare_and_swap(&s->busy, 0, 1) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static __always_inline void drop_scratch(struct scratch *s)
+{
+	s->busy = 0;
+}
+
+static __always_inline struct event_head *record_head(struct scratch *s)
+{
+	return (struct event_head *)s->record;
+}
+
+static __always_inline void *record_fixed(struct scratch *s)
+{
+	return s->record + sizeof(struct event_head);
+}
+
+/* Types of little value make room for those of more: 0 when this one must. */
+static __always_inline int has_room(__u32 type)
+{
+	__u64 limit = type < EVENT_TYPE_COUNT ? switches.shed_at[type] : 0;
+
+	return !limit || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < limit;
+}
+
+/* Fills head and process; the fixed part is zero. NULL: counted. */
+static __always_inline struct scratch *record_begin(const struct call *c, __u32 type, __u32 fixed)
+{
+	if (!has_room(type)) {
+		count_drop(DROP_SHED, type);
+		return NULL;
+	}
+	struct scratch *s = take_scratch();
+
+	if (!s) {
+		count_drop(DROP_NESTED, type);
+		return NULL;
+	}
+	struct event_head *h = record_head(s);
+
+	__builtin_memset(h, 0, sizeof(*h));
+	h->type = (__u16)type;
+	h->flags = c->flags;
+	h->boot_ns = bpf_ktime_get_boot_ns();
+	h->result = c->result;
+	h->syscall = c->number;
+	fill_process(h, bpf_get_current_task_btf());
+	fill_cgroup(h, c->cgroup, &c->entry, (int)c->known);
+	/* by words: the compiler's memset has a limit */
+	__u64 *p = record_fixed(s);
+
+#pragma unroll
+	for (__u32 i = 0; i < sizeof(struct event_call) / 8; i++)
+		if (i * 8 < fixed)
+			p[i] = 0;
+	s->used = (__u32)sizeof(*h) + fixed;
+	return s;
+}
+
+/* Gives the record to user space: 1; 0: it is lost, and counted. */
+static __always_inline int record_send(struct scratch *s)
+{
+	struct event_head *h = record_head(s);
+	struct event_counts *c = own_counts();
+	__u32 bytes = s->used, type = h->type;
+	/* While user space looks by a timer nothing is gained by waking it. */
+	__u64 flags = switches.quiet ? BPF_RB_NO_WAKEUP : 0;
+
+	if (bytes < sizeof(*h))
+		bytes = sizeof(*h);
+	if (bytes > EVENT_MAX_BYTES)
+		bytes = EVENT_MAX_BYTES;
+	h->size = bytes;
+	int lost = bpf_ringbuf_output(&events, s->record, bytes, flags) != 0;
+
+	if (c && type < EVENT_TYPE_COUNT) {
+		if (lost)
+			c->dropped[DROP_FULL][type]++;
+		else
+			c->sent[type]++;
+	}
+	drop_scratch(s);
+	return !lost;
+}
+
+/* --- strings -------------------------------------------------------------------------------- */
+
+/* Place of the next string, or 0 (and the record says so) when there is no room. */
+static __always_inline __u32 string_at(struct scratch *s)
+{
+	__u32 at = s->used;
+
+	if (at < sizeof(struct event_head) || at > STRINGS_END) {
+		record_head(s)->flags |= EVENT_CUT;
+		return 0;
+	}
+	return at;
+}
+
+static __always_inline void string_end(struct scratch *s, __u32 at, __u8 tag, __u8 flags,
+				       __u32 bytes)
+{
+	if (at > STRINGS_END || bytes > EVENT_STRING_MAX)
+		return;
+	struct event_string *e = (struct event_string *)(s->record + at);
+
+	/* the place is not aligned: by bytes */
+	s->record[at] = (char)tag;
+	s->record[at + 1] = (char)flags;
+	s->record[at + 2] = (char)(bytes & 0xff);
+	s->record[at + 3] = (char)(bytes >> 8);
+	s->used = at + (__u32)sizeof(*e) + bytes;
+}
+
+/* A C string of the process's memory; NULL is told as unread. */
+__noinline int put_user_string(struct scratch *s, __u32 tag, __u64 pointer)
+{
+	if (!s)
+		return 0;
+	__u32 at = string_at(s);
+
+	if (!at)
+		return 0;
+	long n = bpf_probe_read_user_str(s->record + at + sizeof(struct event_string),
+					 EVENT_STRING_MAX + 1, (const void *)pointer);
+	__u8 flags = 0;
+
+	if (n < 0) {
+		flags = STRING_UNREAD;
+		n = 0;
+	} else if (n > EVENT_STRING_MAX) {
+		flags = STRING_CUT;
+		n = EVENT_STRING_MAX;
+	} else if (n > 0) {
+		n--; /* without the NUL */
+	}
+	string_end(s, at, (__u8)tag, flags, (__u32)n);
+	return 0;
+}
+
+__noinline int put_kernel_string(struct scratch *s, __u32 tag, __u64 pointer)
+{
+	if (!s)
+		return 0;
+	__u32 at = string_at(s);
+
+	if (!at)
+		return 0;
+	long n = bpf_probe_read_kernel_str(s->record + at + sizeof(struct event_string),
+					   EVENT_STRING_MAX + 1, (const void *)pointer);
+	__u8 flags = 0;
+
+	if (n < 0) {
+		flags = STRING_UNREAD;
+		n = 0;
+	} else if (n > EVENT_STRING_MAX) {
+		flags = STRING_CUT;
+		n = EVENT_STRING_MAX;
+	} else if (n > 0) {
+		n--;
+	}
+	string_end(s, at, (__u8)tag, flags, (__u32)n);
+	return 0;
+}
+
+/* The compiler's knowledge of a bound is hidden from it, so that the verifier gets its own check.
+ */
+static __always_inline __u32 bounded(__u64 bytes, __u8 *flags)
+{
+	__u32 n = (__u32)bytes;
+
+	if (bytes > EVENT_STRING_MAX) {
+		n = EVENT_STRING_MAX;
+		*flags = STRING_CUT;
+	}
+	barrier_var(n);
+	return n;
+}
+
+/* `bytes` of the process's memory, the first EVENT_STRING_MAX of them. */
+__noinline int put_user_bytes(struct scratch *s, __u32 tag, __u64 pointer, __u64 bytes)
+{
+	if (!s)
+		return 0;
+	__u32 at = string_at(s);
+	__u8 flags = 0;
+
+	if (!at)
+		return 0;
+	__u32 n = bounded(bytes, &flags);
+
+	if (n > EVENT_STRING_MAX)
+		return 0;
+	if (bpf_probe_read_user(s->record + at + sizeof(struct event_string), n,
+				(const void *)pointer) < 0) {
+		flags |= STRING_UNREAD;
+		n = 0;
+	}
+	string_end(s, at, (__u8)tag, flags, n);
+	return 0;
+}
+
+__noinline int put_kernel_bytes(struct scratch *s, __u32 tag, __u64 pointer, __u64 bytes)
+{
+	if (!s)
+		return 0;
+	__u32 at = string_at(s);
+	__u8 flags = 0;
+
+	if (!at)
+		return 0;
+	__u32 n = bounded(bytes, &flags);
+
+	if (n > EVENT_STRING_MAX)
+		return 0;
+	if (bpf_probe_read_kernel(s->record + at + sizeof(struct event_string), n,
+				  (const void *)pointer) < 0) {
+		flags |= STRING_UNREAD;
+		n = 0;
+	}
+	string_end(s, at, (__u8)tag, flags, n);
+	return 0;
+}
+
+#endif

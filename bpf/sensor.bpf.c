@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sensor - the programs: where each observer is attached. Every one is optional; the loader leaves
+ * out what a kernel refuses and says so. */
+#include "bpf/kernel.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/dispatch.h"
+#include "bpf/traffic.h"
+
+char program_license[] SEC("license") = "GPL";
+
+/* --- both layers
+ * ---------------------------------------------------------------------------------- */
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	observe_exec(bprm);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	observe_fork(parent, child);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	observe_exit(task);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
+{
+	observe_state(sk, oldstate, newstate);
+	return 0;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct *task)
+{
+	observe_signal(sig, info, task);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(on_cgroup_mkdir, struct cgroup *group, const char *path)
+{
+	observe_cgroup_mkdir(group, path);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(on_cgroup_rmdir, struct cgroup *group)
+{
+	observe_cgroup_rmdir(group);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_cgroup_attach, struct cgroup *group, const char *path, struct task_struct *task)
+{
+	observe_cgroup_attach(group, path, task);
+	return 0;
+}
+
+SEC("iter/task")
+int on_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct event_task record;
+
+	if (!task)
+		return 0;
+	__builtin_memset(&record, 0, sizeof(record));
+	fill_task(&record, task);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+/* --- tracepoint layer
+ * ------------------------------------------------------------------------------ */
+
+/* The table is picked by how this call was made: a 64-bit program can make 32-bit calls. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	__u64 number = regs->orig_ax;
+	__u16 flags = 0;
+	__u32 id;
+
+	if (t->thread_info.status & TS_COMPAT) {
+		number = (__u32)number;
+		if (number >= CALLS_MAX)
+			return 0;
+		flags = EVENT_COMPAT;
+		id = calls32[number];
+	} else {
+		if (number & X32_SYSCALL_BIT) {
+			number &= ~(__u64)X32_SYSCALL_BIT;
+			flags = EVENT_X32;
+		}
+		if (number >= CALLS_MAX)
+			return 0;
+		id = calls64[number];
+	}
+	if (!id)
+		return 0;
+	return observe_call(regs, id, flags, (__s32)number, result);
+}
+
+/* Which calls a container makes: one bit a call. Attached only while somebody learns. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter, struct pt_regs *regs, long number)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct cgroup_entry entry;
+
+	find_cgroup(cgroup_key(t), &entry);
+	if (entry.kind != ENTRY_CONTAINER)
+		return 0;
+	__u32 slot = entry.slot;
+	struct syscall_bitmap *map = bpf_map_lookup_elem(&bitmaps, &slot);
+	__u64 n = (__u64)number & ~(__u64)X32_SYSCALL_BIT;
+
+	if (t->thread_info.status & TS_COMPAT)
+		n += 512; /* 32-bit numbers have the upper half */
+	if (!map || n >= SYSCALL_WORDS * 64)
+		return 0;
+	__u64 bit = 1ULL << (n & 63), word = (n >> 6) & (SYSCALL_WORDS - 1);
+
+	if (!(map->words[word] & bit))
+		__sync_fetch_and_or(&map->words[word], bit);
+	return 0;
+}

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/sensor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "bpf/calls.h"
+#include "collector/base/clock.h"
+#include "collector/base/log.h"
+#include "collector/sensor_internal.h"
+
+#define LOOK_AT_CLOCK 16 /* records between two looks */
+
+const char *sensor_mode_name(enum sensor_mode m)
+{
+	switch (m) {
+	case SENSOR_OFF:
+		return "off";
+	case SENSOR_TRACEPOINT:
+		return "tracepoint";
+	case SENSOR_TRAMPOLINE:
+		return "trampoline";
+	}
+	return "off";
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+/* Which programs each layer has; what is in neither list belongs to both. */
+static const char *const only_tracepoint[] = { "on_sys_exit" };
+static const char *const needed[] = { "on_exec", "on_fork", "on_exit" };
+
+static bool is_one_of(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, list[i]) == 0)
+			return true;
+	return false;
+}
+#define IS_ONE_OF(name, list) is_one_of(name, list, sizeof(list) / sizeof((list)[0]))
+
+static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	(void)level;
+	(void)fmt;
+	(void)args;
+	return 0;
+}
+
+static int print_all(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char text[512];
+
+	if (level > LIBBPF_WARN)
+		return 0;
+	int n = vsnprintf(text, sizeof(text), fmt, args);
+
+	while (n > 0 && (size_t)n < sizeof(text) && text[n - 1] == '\n')
+		text[--n] = '\0';
+	log_debug("libbpf", "text", text, NULL);
+	return n;
+}
+
+static bool is_trampoline(const char *name)
+{
+	return strncmp(name, "call_", 5) == 0 || strncmp(name, "check_", 6) == 0;
+}
+
+static bool belongs(const char *name, enum sensor_mode mode)
+{
+	return mode == SENSOR_TRAMPOLINE ? !IS_ONE_OF(name, only_tracepoint) : !is_trampoline(name);
+}
+
+static int list_programs(struct sensor *s, struct err *e)
+{
+	struct bpf_program *p;
+
+	s->tasks = s->syscalls = SENSOR_MAX_PROGRAMS;
+	bpf_object__for_each_program(p, s->skeleton->obj)
+	{
+		if (s->programs_n == SENSOR_MAX_PROGRAMS)
+			return err_set(e, E2BIG, "more than %d programs", SENSOR_MAX_PROGRAMS);
+		struct sensor_program *row = &s->programs[s->programs_n];
+
+		row->name = bpf_program__name(p);
+		if (strcmp(row->name, "on_task") == 0)
+			s->tasks = s->programs_n;
+		if (strcmp(row->name, "on_sys_enter") == 0)
+			s->syscalls = s->programs_n;
+		s->programs_n++;
+	}
+	return 0;
+}
+
+static const struct {
+	uint8_t id, type;
+	int16_t n64, n32;
+} calls[] = {
+#define CALL(name, event, n64, n32) { CALL_##name, EVENT_##event, n64, n32 },
+	CALLS(CALL)
+#undef CALL
+};
+static const struct {
+	uint8_t id;
+	uint16_t number;
+} same32[] = {
+#define SAME(name, n) { CALL_##name, n },
+	CALLS_SAME_32(SAME)
+}, same_x32[] = { CALLS_SAME_X32(SAME) };
+#undef SAME
+
+static enum fallback_hierarchy fallback_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum fallback_hierarchy which;
+	} all[] = {
+		{ "memory", FALLBACK_MEMORY }, { "cpuacct", FALLBACK_CPUACCT },
+		{ "cpu", FALLBACK_CPU },       { "pids", FALLBACK_PIDS },
+		{ "blkio", FALLBACK_BLKIO },
+	};
+
+	for (size_t i = 0; name && i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(name, all[i].name) == 0)
+			return all[i].which;
+	return FALLBACK_NONE;
+}
+
+static void fill_constants(struct sensor_bpf *b, const char *fallback)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (calls[i].n64 >= 0)
+			b->rodata->calls64[calls[i].n64] = calls[i].id;
+		if (calls[i].n32 >= 0)
+			b->rodata->calls32[calls[i].n32] = calls[i].id;
+		b->rodata->call_types[calls[i].id] = calls[i].type;
+	}
+	for (size_t i = 0; i < sizeof(same32) / sizeof(same32[0]); i++)
+		b->rodata->calls32[same32[i].number] = same32[i].id;
+	for (size_t i = 0; i < sizeof(same_x32) / sizeof(same_x32[0]); i++)
+		b->rodata->calls64[same_x32[i].number] = same_x32[i].id;
+	b->rodata->fallback = fallback_of(fallback);
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = mono_ns() * 0x9e3779b97f4a7c15ULL;
+	b->rodata->hash_seed = seed;
+}
+
+static uint32_t buffer_size(uint32_t wanted)
+{
+	uint32_t n = (uint32_t)sysconf(_SC_PAGESIZE);
+
+	while (n < wanted && n < SENSOR_MAX_BUFFER)
+		n *= 2;
+	return n;
+}
+
+struct attempt {
+	const struct sensor_settings *settings;
+	enum sensor_mode mode;
+	const char *only; /* load this program alone, to see whether it is the culprit */
+};
+
+/* Opens anew: a skeleton that failed to load cannot be loaded again. */
+static int load_once(struct sensor *s, const struct attempt *a, struct sensor_bpf **out)
+{
+	struct sensor_bpf *b = sensor_bpf__open();
+
+	if (!b)
+		return -errno;
+	for (size_t i = 0; i < s->programs_n; i++) {
+		const struct sensor_program *row = &s->programs[i];
+		struct bpf_program *p = bpf_object__find_program_by_name(b->obj, row->name);
+		bool load = a->only ? strcmp(row->name, a->only) == 0
+				    : belongs(row->name, a->mode) && !row->reason[0];
+
+		bpf_program__set_autoload(p, load);
+	}
+	bpf_map__set_max_entries(b->maps.events, buffer_size(a->settings->buffer_bytes));
+	bpf_map__set_max_entries(b->maps.accounts, a->settings->max_containers);
+	bpf_map__set_max_entries(b->maps.bitmaps, a->settings->max_containers);
+	fill_constants(b, a->settings->fallback);
+	int r = sensor_bpf__load(b);
+
+	if (r < 0) {
+		sensor_bpf__destroy(b);
+		return r;
+	}
+	*out = b;
+	return 0;
+}
+
+static void refuse(struct sensor_program *row, const char *what, int code)
+{
+	snprintf(row->reason, sizeof(row->reason), "%s: %s", what, strerror(-code));
+}
+
+/* One refused program fails all: each is tried alone, and what fails is left out. */
+static int find_culprits(struct sensor *s, const struct attempt *a)
+{
+	int found = 0;
+
+	for (size_t i = 0; i < s->programs_n; i++) {
+		struct sensor_program *row = &s->programs[i];
+		struct sensor_bpf *b = NULL;
+		struct attempt alone = *a;
+
+		if (row->reason[0] || !belongs(row->name, a->mode))
+			continue;
+		alone.only = row->name;
+		int r = load_once(s, &alone, &b);
+
+		sensor_bpf__destroy(b);
+		if (r == -EPERM && i == 0)
+			return r; /* nothing may be loaded at all: one answer is enough */
+		if (r < 0) {
+			refuse(row, "load", r);
+			found++;
+		}
+	}
+	return found;
+}
+
+static int load(struct sensor *s, const struct attempt *a, struct err *e)
+{
+	struct sensor_bpf *b = NULL;
+	int r = load_once(s, a, &b);
+
+	if (r < 0) {
+		int culprits = find_culprits(s, a);
+
+		if (culprits > 0)
+			r = load_once(s, a, &b);
+	}
+	if (r < 0) {
+		errno = -r;
+		return err_errno(e, "the kernel refused the programs");
+	}
+	/* the names were those of the first one */
+	for (size_t i = 0; i < s->programs_n; i++)
+		s->programs[i].name = bpf_program__name(
+			bpf_object__find_program_by_name(b->obj, s->programs[i].name));
+	sensor_bpf__destroy(s->skeleton);
+	s->skeleton = b;
+	return 0;
+}
+
+/* --- attaching ---------------------------------------------------------------------------------
+ */
+
+static bool is_network(const char *name)
+{
+	return strcmp(name, "on_ingress") == 0 || strcmp(name, "on_egress") == 0;
+}
+
+static struct bpf_link *attach_one(const struct sensor *s, size_t i, int unified_fd)
+{
+	struct bpf_program *p =
+		bpf_object__find_program_by_name(s->skeleton->obj, s->programs[i].name);
+
+	if (!is_network(s->programs[i].name))
+		return bpf_program__attach(p);
+	if (unified_fd < 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	/* O_PATH is no cgroup descriptor to bpf(2) */
+	int fd = openat(unified_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct bpf_link *link = fd < 0 ? NULL : bpf_program__attach_cgroup(p, fd);
+	int code = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = code;
+	return link;
+}
+
+static int attach(struct sensor *s, const struct sensor_settings *settings, struct err *e)
+{
+	for (size_t i = 0; i < s->programs_n; i++) {
+		struct sensor_program *row = &s->programs[i];
+
+		if (row->reason[0] || !belongs(row->name, s->mode) || i == s->syscalls)
+			continue;
+		s->links[i] = attach_one(s, i, settings->unified_fd);
+		row->on = s->links[i] != NULL;
+		if (!row->on)
+			refuse(row, "attach", -errno);
+		else if (is_network(row->name))
+			s->accounts = true;
+	}
+	for (size_t i = 0; i < s->programs_n; i++)
+		if (IS_ONE_OF(s->programs[i].name, needed) && !s->programs[i].on)
+			return err_set(e, EOPNOTSUPP, "program '%s' is needed (%s)",
+				       s->programs[i].name, s->programs[i].reason);
+	return 0;
+}
+
+static int on_record(void *ctx, void *record, size_t bytes)
+{
+	struct sensor *s = ctx;
+
+	s->stats.records++;
+	s->stats.bytes += bytes;
+	s->fn(s->ctx, record, bytes);
+	if (++s->batch % LOOK_AT_CLOCK != 0 || mono_ns() < s->until_ns)
+		return 0;
+	s->more = true;
+	return -EAGAIN; /* this one is taken; the rest waits */
+}
+
+static int start(struct sensor *s, const struct sensor_settings *settings, struct err *e)
+{
+	struct attempt a = { .settings = settings, .mode = SENSOR_TRACEPOINT };
+
+	s->skeleton = sensor_bpf__open();
+	if (!s->skeleton)
+		return err_errno(e, "cannot open the programs");
+	int r = list_programs(s, e);
+
+	if (r < 0)
+		return r;
+	s->mode = a.mode;
+	r = load(s, &a, e);
+	if (r == 0)
+		r = attach(s, settings, e);
+	if (r < 0)
+		return r;
+	s->ring = ring_buffer__new(bpf_map__fd(s->skeleton->maps.events), on_record, s, NULL);
+	if (!s->ring)
+		return err_errno(e, "cannot map the ring buffer");
+	s->stats.buffer_bytes = bpf_map__max_entries(s->skeleton->maps.events);
+	return 0;
+}
+
+int sensor_new(struct sensor **out, const struct sensor_settings *settings, struct err *e)
+{
+	const uint64_t begin = mono_ns();
+	AUTO(sensor_free) struct sensor *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return err_errno(e, "sensor");
+	s->slots = settings->max_containers;
+	libbpf_set_print(settings->verbose ? print_all : print_nothing);
+	int r = start(s, settings, e);
+
+	/* the kernel's types were 20 MB for a moment */
+	malloc_trim(0);
+	if (r < 0)
+		return r;
+	s->stats.load_ns = mono_ns() - begin;
+	*out = TAKE(s);
+	return 0;
+}
+
+void sensor_free(struct sensor *s)
+{
+	if (!s)
+		return;
+	ring_buffer__free(s->ring);
+	for (size_t i = 0; i < s->programs_n; i++)
+		bpf_link__destroy(s->links[i]);
+	sensor_bpf__destroy(s->skeleton);
+	free(s);
+}
+
+enum sensor_mode sensor_mode_of(const struct sensor *s)
+{
+	return s ? s->mode : SENSOR_OFF;
+}
+
+size_t sensor_programs(const struct sensor *s, const struct sensor_program **list)
+{
+	*list = s ? s->programs : NULL;
+	return s ? s->programs_n : 0;
+}
+
+struct sensor_stats sensor_stats(const struct sensor *s)
+{
+	return s->stats;
+}
+
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+int sensor_fd(const struct sensor *s)
+{
+	return ring_buffer__epoll_fd(s->ring);
+}
+
+int sensor_consume(struct sensor *s, sensor_fn fn, void *ctx, uint64_t budget_ns, bool *more)
+{
+	const uint64_t before = s->stats.records;
+
+	s->fn = fn;
+	s->ctx = ctx;
+	s->until_ns = mono_ns() + budget_ns;
+	s->batch = 0;
+	s->more = false;
+	int r = ring_buffer__consume(s->ring);
+
+	*more = s->more;
+	if (r < 0 && r != -EAGAIN)
+		return r;
+	return (int)(s->stats.records - before);
+}
+
+int sensor_learn_syscalls(struct sensor *s, bool on, struct err *e)
+{
+	const size_t i = s->syscalls;
+
+	if (i >= s->programs_n || s->programs[i].reason[0])
+		return err_set(e, EOPNOTSUPP, "the kernel refused the program (%s)",
+			       i < s->programs_n ? s->programs[i].reason : "missing");
+	if (on == s->programs[i].on)
+		return 0;
+	if (!on) {
+		bpf_link__destroy(s->links[i]);
+		s->links[i] = NULL;
+		s->programs[i].on = false;
+		return 0;
+	}
+	s->links[i] = attach_one(s, i, -1);
+	if (!s->links[i])
+		return err_errno(e, "cannot attach");
+	s->programs[i].on = true;
+	return 0;
+}
+
+int sensor_tasks_fd(struct sensor *s, struct err *e)
+{
+	if (s->tasks >= s->programs_n || !s->links[s->tasks])
+		return err_set(e, EOPNOTSUPP, "the kernel has no task iterator");
+	int fd = bpf_iter_create(bpf_link__fd(s->links[s->tasks]));
+
+	return fd < 0 ? err_errno(e, "cannot start the task iterator") : fd;
+}
