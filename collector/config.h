@@ -22,6 +22,7 @@
 #define CONFIG_DEFAULT_PATH   "/etc/bulkhead/bulkhead.yaml"
 #define CONFIG_MAX_CONTAINERS 16384
 
+enum sensor_want { SENSOR_WANT_AUTO, SENSOR_WANT_TRACEPOINT, SENSOR_WANT_OFF };
 enum labels_mode { LABELS_CADVISOR, LABELS_KUBELET };
 
 struct config_list {
@@ -62,6 +63,17 @@ struct config {
 	bool history; /* history: {enabled: true, ...} */
 	uint64_t history_max_bytes;
 	uint32_t history_max_percent, history_flush_s, history_min_lifetime_s;
+
+	enum sensor_want sensor_mode; /* sensor: {mode: auto, ...}: events from the kernel */
+	uint32_t sensor_buffer_bytes;
+	struct config_list sensor_host;	       /* types told of the host */
+	struct config_list sensor_host_paths;  /* its file events: below these alone */
+	struct config_list sensor_extra;       /* types told of containers, off by default */
+	struct config_list sensor_shed;	       /* what goes first when the buffer fills */
+	struct config_list sensor_environment; /* variables that exec events tell */
+	bool sensor_redact;
+	struct config_list sensor_redact_words; /* beyond those that are built in */
+	bool sensor_payloads, sensor_syscalls;
 
 	uint32_t max_connections, max_connections_per_ip, idle_timeout_s,
 		max_header_bytes; /* http: */

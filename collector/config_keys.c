@@ -30,6 +30,13 @@ static const struct config_choice labels_modes[] = {
 	{ "kubelet", LABELS_KUBELET },
 	{ NULL, 0 },
 };
+static const struct config_choice sensor_modes[] = {
+	{ "auto", SENSOR_WANT_AUTO },
+	{ "tracepoint", SENSOR_WANT_TRACEPOINT },
+	{ "off", SENSOR_WANT_OFF },
+	{ NULL, 0 },
+};
+_Static_assert(sizeof(enum sensor_want) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
 		       sizeof(enum labels_mode) == sizeof(int),
 	       "choices are stored as int");
@@ -45,6 +52,14 @@ _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) 
 #define FLAG_RESTART(name, field, value)                                                           \
 	{                                                                                          \
 		name, CONFIG_BOOL, FIELD(field), value, 0, 0, NULL, true                           \
+	}
+#define CHOICE_RESTART(name, field, value, choices)                                                \
+	{                                                                                          \
+		name, CONFIG_CHOICE, FIELD(field), value, 0, 0, choices, true                      \
+	}
+#define LIST(name, field, kind, value)                                                             \
+	{                                                                                          \
+		name, kind, FIELD(field), value, 0, CONFIG_MAX_LIST, NULL, false                   \
 	}
 #define CHOICE(name, field, value, choices)                                                        \
 	{                                                                                          \
@@ -101,6 +116,22 @@ const struct config_key config_keys[] = {
 	  NULL, false },
 	{ "history.min_lifetime", CONFIG_SECONDS, FIELD(history_min_lifetime_s), "60s", 0, DAY,
 	  NULL, false },
+	SECTION("sensor"),
+	CHOICE_RESTART("sensor.mode", sensor_mode, "auto", sensor_modes),
+	{ "sensor.buffer", CONFIG_BYTES32, FIELD(sensor_buffer_bytes), "8MiB", 64 * KIB,
+	  1024 * 1024 * KIB, NULL, true },
+	LIST("sensor.host", sensor_host, CONFIG_TYPES, "exec"),
+	{ "sensor.host_paths", CONFIG_PATHS, FIELD(sensor_host_paths), "", 0, CONFIG_MAX_LIST, NULL,
+	  true },
+	LIST("sensor.extra", sensor_extra, CONFIG_TYPES, ""),
+	LIST("sensor.shed", sensor_shed, CONFIG_TYPES,
+	     "stat,recv,send,open,payload,dns,socket,flow_end,setxattr,chmod,chown,truncate,mkdir,"
+	     "rmdir,symlink,link,mknod,rename,unlink,accept,listen,bind,connect"),
+	LIST("sensor.environment", sensor_environment, CONFIG_WORDS, ""),
+	FLAG("sensor.redact", sensor_redact, "true"),
+	LIST("sensor.redact_words", sensor_redact_words, CONFIG_WORDS, ""),
+	FLAG("sensor.payloads", sensor_payloads, "true"),
+	FLAG("sensor.syscalls", sensor_syscalls, "false"),
 	SECTION("http"),
 	{ "http.max_connections", CONFIG_COUNT, FIELD(max_connections), "256", 1, 4096, NULL,
 	  false },

@@ -13,7 +13,7 @@
 #include "collector/config.h"
 
 #define CONFIG_NAME_BYTES 64 /* longest name of a key, with NUL */
-#define CONFIG_KEYS_MAX	  64 /* rows of the table, sections included */
+#define CONFIG_KEYS_MAX	  96 /* rows of the table, sections included */
 
 enum config_kind {
 	CONFIG_SECTION, /* holds keys; stores nothing */
@@ -27,8 +27,11 @@ enum config_kind {
 	CONFIG_BYTES64,
 	CONFIG_COUNT,
 	CONFIG_CHOICE,
-	CONFIG_LABELS, /* list of names of labels */
+	CONFIG_LABELS, /* list of names of labels; from here on all are lists */
 	CONFIG_HOSTS,  /* list of host names and addresses */
+	CONFIG_TYPES,  /* list of types of events */
+	CONFIG_PATHS,  /* list of absolute paths, and of file names */
+	CONFIG_WORDS,  /* list of names */
 };
 
 struct config_choice {
@@ -66,7 +69,7 @@ int config_key_append(const struct config_key *k, struct config *c, struct span 
 
 static inline bool config_key_is_list(const struct config_key *k)
 {
-	return k->kind == CONFIG_LABELS || k->kind == CONFIG_HOSTS;
+	return k->kind >= CONFIG_LABELS;
 }
 
 /* What a value looks like, for messages: "true or false". */

@@ -6,6 +6,7 @@
 
 #include "collector/base/auto.h"
 #include "collector/config_keys.h"
+#include "collector/event_view.h"
 
 #define SHOWN	64 /* bytes of a bad value that are repeated in the message */
 #define SHOW(s) (int)((s).n < SHOWN ? (s).n : SHOWN), (s).p ? (s).p : ""
@@ -57,6 +58,12 @@ const char *config_kind_expects(enum config_kind kind)
 		return "a list such as [team, com.example.app]";
 	case CONFIG_HOSTS:
 		return "a list of names and addresses without a port such as [localhost, 10.0.0.5]";
+	case CONFIG_TYPES:
+		return "a list of types of events such as [exec, open, connect]";
+	case CONFIG_PATHS:
+		return "a list of absolute paths and file names such as [/etc/, id_rsa]";
+	case CONFIG_WORDS:
+		return "a list of names such as [HOSTNAME, LANG]";
 	}
 	return "another value";
 }
@@ -266,6 +273,10 @@ static int list_append(const struct config_key *k, struct config_list *list, str
 			       item.n, max - 1);
 	if (k->kind == CONFIG_HOSTS && !is_host(item))
 		return wrong(k, item, e);
+	if (k->kind == CONFIG_TYPES && event_type_find(item) == EVENT_NONE)
+		return wrong(k, item, e);
+	if (k->kind == CONFIG_PATHS && item.p[0] != '/' && memchr(item.p, '/', item.n))
+		return wrong(k, item, e);
 	if (list->n >= k->max)
 		return err_set(e, E2BIG, "has too many entries, expected at most %u",
 			       (unsigned)k->max);
@@ -329,6 +340,9 @@ int config_key_set(const struct config_key *k, struct config *c, struct span tex
 		return set_choice(k, field, text, e);
 	case CONFIG_LABELS:
 	case CONFIG_HOSTS:
+	case CONFIG_TYPES:
+	case CONFIG_PATHS:
+	case CONFIG_WORDS:
 		return set_list(k, field, text, e);
 	}
 	return -EINVAL;

@@ -25,6 +25,9 @@ static const cap_value_t needed[] = {
 	CAP_SETGID, /* serve's own user */
 	CAP_KILL,   /* stop serve, which has another uid */
 	CAP_CHOWN,  /* its state folder */
+	CAP_BPF,
+	CAP_PERFMON,   /* the kernel sensor's programs and maps */
+	CAP_NET_ADMIN, /* its programs on the cgroup tree's packets */
 };
 
 static bool is_needed(cap_value_t cap)
