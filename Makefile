@@ -163,7 +163,7 @@ unit: $(TEST_DAEMON) $(TEST_SERVE)
 
 # --- helpers of integration tests and benches: one C file, one program, no library of ours ----
 TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c))
-$(OUT)/tests/%: tests/%.c $(OUT)/flags
+$(OUT)/tests/%: tests/%.c $(wildcard tests/integration/*.h) $(OUT)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -static -pthread -o $@ $<
@@ -187,7 +187,9 @@ bench: all tools
 FUZZ_DIR := $(BUILD)/fuzz
 FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
 	$(wildcard collector/cgparse*.c collector/config*.c) collector/cgroup_layout.c \
-	collector/identity.c collector/kmsg.c collector/procstat.c http/request.c
+	collector/identity.c collector/kmsg.c collector/procstat.c http/request.c \
+	$(wildcard collector/event_json*.c) collector/event_view.c collector/event_names.c \
+	collector/event_text.c collector/json_put.c collector/redact.c collector/redact_text.c
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZERS := $(addprefix $(FUZZ_DIR)/,$(FUZZ_NAMES))
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -pthread -I. -D_GNU_SOURCE -DBULKHEAD_VERSION='"fuzz"' \
@@ -200,7 +202,7 @@ $(FUZZ_DIR)/obj/%.o: %.c Makefile
 $(FUZZ_DIR)/libfuzz.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(FUZZ_SRC))
 $(FUZZ_DIR)/fuzz_%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/libfuzz.a
 	$(call say,LD,$@)
-	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -lm
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -lzstd -lm
 fuzz: $(FUZZERS)
 	@:
 
@@ -277,7 +279,8 @@ LINT_ASSUME := -include tests/lint/assume.h
 # Leaks are gcc's alone: clang-tidy and cppcheck do not know cleanup attributes. gcc in turn loses
 # sight of memory that a structure of the caller keeps, in these files; LeakSanitizer looks after
 # them (make unit SAN=address).
-LINT_KEEPS := collector/agent_disk.c collector/agent_slow.c collector/agent_requests.c http/link.c
+LINT_KEEPS := collector/agent_disk.c collector/agent_slow.c collector/agent_requests.c http/link.c \
+	collector/stream.c collector/replay.c
 LINT_JOBS ?= 2
 format:
 	clang-format -i $(FORMAT_SRC)

@@ -5,6 +5,7 @@
 
 #include "bpf/filter.h"
 
+#define AT_REMOVEDIR	 0x200
 #define O_ACCMODE	 00000003
 #define O_WRONLY	 00000001
 #define O_RDWR		 00000002
@@ -529,6 +530,8 @@ __noinline int observe_path(struct call *c)
 		return 0;
 	const struct path_call *w = &path_calls[c->id];
 
+	if (c->id == CALL_unlinkat && (argument(c, w->flags) & AT_REMOVEDIR))
+		c->type = EVENT_RMDIR;
 	if (c->type == EVENT_STAT && stat_is_repeat(c, w, &k))
 		return 0;
 	if (!host_wants(c, w)) {

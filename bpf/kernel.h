@@ -265,6 +265,7 @@ struct sock_common {
 	unsigned short skc_family;
 	unsigned char skc_state;
 	possible_net_t skc_net;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 };
@@ -277,12 +278,15 @@ struct sock {
 	unsigned int sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data;
 };
+struct inet_sock {
+	__be16 inet_sport;
+};
 struct socket {
 	short type;
 	struct sock *sk;
 };
 struct tcp_sock {
-	__u64 bytes_received, bytes_acked;
+	__u64 bytes_received, bytes_sent, bytes_retrans;
 };
 struct sockaddr_un {
 	unsigned short sun_family;

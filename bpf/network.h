@@ -18,6 +18,7 @@
 #define TCP_SYN_RECV	3
 #define TCP_CLOSE	7
 #define TCP_LISTEN	10
+#define SOCK_DONE	(1UL << 1) /* a FIN has come */
 
 static __always_inline struct sock *sock_of_file(struct file *f)
 {
@@ -42,7 +43,8 @@ static __always_inline void fill_addresses(struct event_network *n, struct sock 
 	} else {
 		return;
 	}
-	n->local_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_num));
+	/* skc_num is given back before the last change of state is told */
+	n->local_port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
 	n->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 }
 
@@ -107,13 +109,12 @@ static __always_inline void fill_from_user(struct scratch *s, struct event_netwo
 	    bpf_probe_read_user(&a, 2, (void *)pointer) < 0)
 		return;
 	if (a.family == AF_UNIX) {
-		char first = first_byte(pointer + 2);
+		__u32 tag = local ? TAG_UNIX_LOCAL : TAG_UNIX_REMOTE;
 
-		if (bytes > 2 && first)
-			put_user_string(s, local ? TAG_UNIX_LOCAL : TAG_UNIX_REMOTE, pointer + 2);
+		if (bytes > 2 && first_byte(pointer + 2))
+			put_user_name(s, tag, pointer + 2, bytes - 2);
 		else if (bytes > 2)
-			put_user_bytes(s, local ? TAG_UNIX_LOCAL : TAG_UNIX_REMOTE, pointer + 2,
-				       bytes - 2);
+			put_user_bytes(s, tag, pointer + 2, bytes - 2);
 		return;
 	}
 	if (a.family != AF_INET && a.family != AF_INET6)
@@ -217,7 +218,8 @@ static __always_inline __u8 direction_of(__u32 type)
 	return DIRECTION_NONE;
 }
 
-static __always_inline void remember_owner(struct sock *sk, const struct call *c, __u32 direction)
+/* By the cookie that the socket has for life: every program can ask for it. */
+static __always_inline void remember_owner(__u64 cookie, const struct call *c, __u32 direction)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct flow_owner o = {
@@ -227,9 +229,8 @@ static __always_inline void remember_owner(struct sock *sk, const struct call *c
 		.pid = (__u32)t->tgid,
 		.direction = direction,
 	};
-	__u64 key = (__u64)sk;
-
-	bpf_map_update_elem(&flows, &key, &o, BPF_ANY);
+	if (cookie)
+		bpf_map_update_elem(&flows, &cookie, &o, BPF_ANY);
 }
 
 /* CONNECT, ACCEPT, BIND, LISTEN, SEND, RECV. */
@@ -267,8 +268,8 @@ __noinline int observe_socket_call(struct call *c)
 		fill_from_user(s, n, a.address, (__u32)a.bytes, 0);
 	else if (n->family == AF_UNIX)
 		put_unix_names(s, sk);
-	if (type == EVENT_ACCEPT && c->result >= 0 && sk)
-		remember_owner(sk, c, DIRECTION_IN);
+	if (type == EVENT_ACCEPT && c->result >= 0)
+		remember_owner(n->cookie, c, DIRECTION_IN);
 	peer_key(&k, c, n);
 	/* unix names are not in the key: connections to them are rare enough */
 	if (n->family != AF_UNIX && is_repeat(c, &k)) {
@@ -304,8 +305,7 @@ __noinline int observe_socket(struct call *c)
 /* --- the state of TCP --------------------------------------------------------------------------
  */
 
-static __always_inline void send_flow_end(struct sock *sk, struct flow_owner *o, __u64 key,
-					  int oldstate)
+static __always_inline void send_flow_end(struct sock *sk, struct flow_owner *o, int oldstate)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 	struct call c;
@@ -318,7 +318,7 @@ static __always_inline void send_flow_end(struct sock *sk, struct flow_owner *o,
 	c.known = (__u32)find_cgroup(c.cgroup, &c.entry);
 	if (!is_wanted(&c.entry, (int)c.known, EVENT_FLOW_END))
 		return;
-	struct scratch *s = record_begin(&c, EVENT_FLOW_END, sizeof(struct event_network));
+	struct scratch *s = record_begin_bare(&c, EVENT_FLOW_END, sizeof(struct event_network));
 
 	if (!s)
 		return;
@@ -328,11 +328,14 @@ static __always_inline void send_flow_end(struct sock *sk, struct flow_owner *o,
 	n->direction = (__u8)o->direction;
 	n->state = (__u8)oldstate;
 	n->rx_bytes = BPF_CORE_READ(tcp, bytes_received);
-	n->tx_bytes = BPF_CORE_READ(tcp, bytes_acked);
+	/* the other side's FIN is counted like a byte */
+	if (n->rx_bytes && (BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DONE))
+		n->rx_bytes--;
+	n->tx_bytes = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
 	n->duration_ns = bpf_ktime_get_boot_ns() - o->since_boot_ns;
 	n->owner_pid = o->pid;
 	n->owner_start_boot_ns = o->start_boot_ns;
-	/* the end comes from whoever runs on this CPU: the owner is told, nobody else */
+	/* who connected or accepted; the rest of a process is not known any more */
 	struct event_head *h = record_head(s);
 
 	h->pid = o->pid;
@@ -343,23 +346,23 @@ static __always_inline void send_flow_end(struct sock *sk, struct flow_owner *o,
 
 static __always_inline void observe_state(struct sock *sk, int oldstate, int newstate)
 {
-	__u64 key = (__u64)sk;
+	__u64 cookie = bpf_get_socket_cookie(sk); /* makes it, the first time */
 	struct call c;
 
 	if (newstate == TCP_SYN_SENT) { /* in connect(2), by its caller */
 		call_begin(&c, EVENT_CONNECT);
-		remember_owner(sk, &c, DIRECTION_OUT);
+		remember_owner(cookie, &c, DIRECTION_OUT);
 		return;
 	}
 	if (newstate != TCP_CLOSE || oldstate == TCP_LISTEN)
 		return;
-	struct flow_owner *o = bpf_map_lookup_elem(&flows, &key);
+	struct flow_owner *o = bpf_map_lookup_elem(&flows, &cookie);
 
 	if (!o)
 		return;
 	if (oldstate != TCP_SYN_SENT) /* refused: connect tells it */
-		send_flow_end(sk, o, key, oldstate);
-	bpf_map_delete_elem(&flows, &key);
+		send_flow_end(sk, o, oldstate);
+	bpf_map_delete_elem(&flows, &cookie);
 }
 
 #endif

@@ -72,6 +72,7 @@ static int walk_step(__u32 i, void *ctx)
 	struct dentry *parent = BPF_CORE_READ(d, d_parent);
 
 	if (parent == d || !parent) { /* a root without a mount: pipe, socket, memfd */
+		put_component(w, p, d);
 		w->flags |= STRING_OUTSIDE;
 		return 1;
 	}

@@ -71,8 +71,9 @@ static __always_inline int has_room(__u32 type)
 	return !limit || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < limit;
 }
 
-/* Fills head and process; the fixed part is zero. NULL: counted. */
-static __always_inline struct scratch *record_begin(const struct call *c, __u32 type, __u32 fixed)
+/* A record of no process: what comes from an interrupt runs in whoever was there. NULL: counted. */
+static __always_inline struct scratch *record_begin_bare(const struct call *c, __u32 type,
+							 __u32 fixed)
 {
 	if (!has_room(type)) {
 		count_drop(DROP_SHED, type);
@@ -92,7 +93,6 @@ static __always_inline struct scratch *record_begin(const struct call *c, __u32 
 	h->boot_ns = bpf_ktime_get_boot_ns();
 	h->result = c->result;
 	h->syscall = c->number;
-	fill_process(h, bpf_get_current_task_btf());
 	fill_cgroup(h, c->cgroup, &c->entry, (int)c->known);
 	/* by words: the compiler's memset has a limit */
 	__u64 *p = record_fixed(s);
@@ -102,6 +102,16 @@ static __always_inline struct scratch *record_begin(const struct call *c, __u32 
 		if (i * 8 < fixed)
 			p[i] = 0;
 	s->used = (__u32)sizeof(*h) + fixed;
+	return s;
+}
+
+/* The same with the process that runs now. */
+static __always_inline struct scratch *record_begin(const struct call *c, __u32 type, __u32 fixed)
+{
+	struct scratch *s = record_begin_bare(c, type, fixed);
+
+	if (s)
+		fill_process(record_head(s), bpf_get_current_task_btf());
 	return s;
 }
 
@@ -160,6 +170,20 @@ static __always_inline void string_end(struct scratch *s, __u32 at, __u8 tag, __
 	s->used = at + (__u32)sizeof(*e) + bytes;
 }
 
+/* The compiler's knowledge of a bound is hidden from it, so that the verifier gets its own check.
+ */
+static __always_inline __u32 bounded(__u64 bytes, __u8 *flags)
+{
+	__u32 n = (__u32)bytes;
+
+	if (bytes > EVENT_STRING_MAX) {
+		n = EVENT_STRING_MAX;
+		*flags = STRING_CUT;
+	}
+	barrier_var(n);
+	return n;
+}
+
 /* A C string of the process's memory; NULL is told as unread. */
 __noinline int put_user_string(struct scratch *s, __u32 tag, __u64 pointer)
 {
@@ -186,6 +210,24 @@ __noinline int put_user_string(struct scratch *s, __u32 tag, __u64 pointer)
 	return 0;
 }
 
+/* The same within `most` bytes: a name whose end may be its length. */
+__noinline int put_user_name(struct scratch *s, __u32 tag, __u64 pointer, __u32 most)
+{
+	if (!s)
+		return 0;
+	__u32 at = string_at(s);
+	__u8 flags = 0;
+	__u32 n = bounded(most, &flags);
+
+	if (!at || n >= EVENT_STRING_MAX)
+		return 0;
+	long got = bpf_probe_read_user_str(s->record + at + sizeof(struct event_string), n + 1,
+					   (const void *)pointer);
+
+	string_end(s, at, (__u8)tag, got < 0 ? STRING_UNREAD : flags, got > 0 ? (__u32)got - 1 : 0);
+	return 0;
+}
+
 __noinline int put_kernel_string(struct scratch *s, __u32 tag, __u64 pointer)
 {
 	if (!s)
@@ -209,20 +251,6 @@ __noinline int put_kernel_string(struct scratch *s, __u32 tag, __u64 pointer)
 	}
 	string_end(s, at, (__u8)tag, flags, (__u32)n);
 	return 0;
-}
-
-/* The compiler's knowledge of a bound is hidden from it, so that the verifier gets its own check.
- */
-static __always_inline __u32 bounded(__u64 bytes, __u8 *flags)
-{
-	__u32 n = (__u32)bytes;
-
-	if (bytes > EVENT_STRING_MAX) {
-		n = EVENT_STRING_MAX;
-		*flags = STRING_CUT;
-	}
-	barrier_var(n);
-	return n;
 }
 
 /* `bytes` of the process's memory, the first EVENT_STRING_MAX of them. */

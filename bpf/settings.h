@@ -82,7 +82,7 @@ struct account { /* network of a container, without loopback */
 	__u64 rx_bytes, rx_packets, tx_bytes, tx_packets;
 };
 
-struct flow_owner { /* map `flows`: struct sock's address -> this */
+struct flow_owner { /* map `flows`: socket cookie -> this */
 	__u64 since_boot_ns;
 	__u64 start_boot_ns;
 	__u64 container; /* key */

@@ -133,34 +133,30 @@ static __always_inline void fill_packet(struct event_network *n, const struct pa
 
 static __always_inline void send_payload(struct __sk_buff *skb, const struct packet *p, __u32 type,
 					 __u64 cgroup, const struct cgroup_entry *entry,
-					 __u32 offset, __u32 bytes)
+					 const struct flow_owner *owner, __u32 offset, __u32 bytes)
 {
-	struct scratch *s;
+	struct call c;
 
-	if (!has_room(type)) {
-		count_drop(DROP_SHED, type);
+	__builtin_memset(&c, 0, sizeof(c));
+	c.number = -1;
+	c.flags = EVENT_NO_TASK;
+	c.cgroup = cgroup;
+	c.known = 1;
+	__builtin_memcpy(&c.entry, entry, sizeof(c.entry));
+	struct scratch *s = record_begin_bare(&c, type, sizeof(struct event_network));
+
+	if (!s)
 		return;
-	}
-	s = take_scratch();
-	if (!s) {
-		count_drop(DROP_NESTED, type);
-		return;
-	}
-	struct event_head *h = record_head(s);
 	struct event_network *n = record_fixed(s);
 
-	__builtin_memset(h, 0, sizeof(*h));
-	__builtin_memset(n, 0, sizeof(*n));
-	h->type = (__u16)type;
-	h->flags = EVENT_NO_TASK;
-	h->boot_ns = bpf_ktime_get_boot_ns();
-	h->syscall = -1;
-	fill_cgroup(h, cgroup, entry, 1);
 	fill_packet(n, p, p->direction == DIRECTION_IN);
 	n->offset = offset;
+	if (owner) {
+		n->owner_pid = owner->pid;
+		n->owner_start_boot_ns = owner->start_boot_ns;
+	}
 	n->cookie = bpf_get_socket_cookie(skb);
-	s->used = sizeof(*h) + sizeof(*n);
-	__u32 at = sizeof(*h) + sizeof(*n);
+	__u32 at = sizeof(struct event_head) + sizeof(*n);
 
 	barrier_var(bytes); /* the verifier does not know what the compiler knows of it */
 	if (bytes > EVENT_DNS_MAX)
@@ -175,19 +171,29 @@ static __always_inline void send_payload(struct __sk_buff *skb, const struct pac
 	record_send(s);
 }
 
-/* Where this segment's first byte lies in its stream, from the socket's own counters. The SYN takes
- * one number of the side that connected and counts as acknowledged: off by one at most. */
-static __always_inline __u32 offset_in_stream(const struct packet *p, struct bpf_sock *sk)
+/* Where this segment's first byte lies in its stream, from the socket's own counters. Of the side
+ * that connected its SYN is counted as a byte that was acknowledged. */
+static __always_inline __u32 offset_in_stream(const struct packet *p, struct bpf_sock *sk,
+					      const struct flow_owner *o)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 	__u64 offset;
 
 	if (!tcp)
 		return ~0U;
+	__u64 received = tcp->bytes_received, acked = tcp->bytes_acked;
+	__u32 next = tcp->rcv_nxt, unacked = tcp->snd_una;
+
+	/* all four are loaded: a chosen address of one of them is refused */
+	barrier_var(received);
+	barrier_var(acked);
+	barrier_var(next);
+	barrier_var(unacked);
 	if (p->direction == DIRECTION_IN)
-		offset = tcp->bytes_received + (__u32)(p->seq - tcp->rcv_nxt);
+		offset = received + (__u32)(p->seq - next);
 	else
-		offset = tcp->bytes_acked + (__u32)(p->seq - tcp->snd_una);
+		offset = acked + (__u32)(p->seq - unacked) -
+			 (o && o->direction == DIRECTION_OUT && acked > 0);
 	return offset < 0xffffffff ? (__u32)offset : ~0U;
 }
 
@@ -197,7 +203,7 @@ static __always_inline void look_inside(struct __sk_buff *skb, struct packet *p,
 	if (p->protocol == PROTOCOL_UDP) {
 		if (p->direction == DIRECTION_IN && p->source == __builtin_bswap16(PORT_DNS) &&
 		    p->payload_bytes >= DNS_HEADER && is_wanted(entry, 1, EVENT_DNS))
-			send_payload(skb, p, EVENT_DNS, cgroup, entry, 0, p->payload_bytes);
+			send_payload(skb, p, EVENT_DNS, cgroup, entry, NULL, 0, p->payload_bytes);
 		return;
 	}
 	if (loopback || p->payload_bytes == 0 || !is_wanted(entry, 1, EVENT_PAYLOAD))
@@ -209,7 +215,9 @@ static __always_inline void look_inside(struct __sk_buff *skb, struct packet *p,
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return;
-	__u32 offset = offset_in_stream(p, sk);
+	__u64 cookie = bpf_get_socket_cookie(skb);
+	struct flow_owner *owner = bpf_map_lookup_elem(&flows, &cookie);
+	__u32 offset = offset_in_stream(p, sk, owner);
 
 	if (offset >= EVENT_PAYLOAD_MAX)
 		return;
@@ -217,7 +225,7 @@ static __always_inline void look_inside(struct __sk_buff *skb, struct packet *p,
 
 	if (bytes > p->payload_bytes)
 		bytes = p->payload_bytes;
-	send_payload(skb, p, EVENT_PAYLOAD, cgroup, entry, offset, bytes);
+	send_payload(skb, p, EVENT_PAYLOAD, cgroup, entry, owner, offset, bytes);
 }
 
 static __always_inline void count_packet(struct __sk_buff *skb, __u32 slot, int in)

@@ -12,6 +12,7 @@
 #include "collector/notify.h"
 #include "collector/procstat.h"
 
+#define SENSOR_STATE_NS (500 * NS_PER_MS)
 #define WORKER_GRACE_MS 200 /* for a slice of a walk; what takes longer hangs */
 
 void agent_degraded(struct agent *a, const char *text, bool on)
@@ -62,7 +63,12 @@ void agent_state(struct agent *a, struct agent_state *out)
 	a->counters.kmsg_lost = a->kmsg ? kmsg_lost(a->kmsg) : 0;
 	a->counters.tokens = token_count(a->tokens);
 	a->counters.serve_starts = supervise_starts(a->supervise);
+	if (mono_ns() - a->sensor_state_ns > SENSOR_STATE_NS) { /* it reads a dozen files */
+		agent_sensor_state(a, &a->sensor_state);
+		a->sensor_state_ns = mono_ns();
+	}
 	*out = (struct agent_state){
+		.sensor = &a->sensor_state,
 		.config = &a->config,
 		.containers = a->table,
 		.machine = &a->machine,
@@ -190,6 +196,7 @@ static void reload(struct agent *a)
 	}
 	a->counters.config_last_reload_unix_ns = unix_ns();
 	take_config(a, &next);
+	agent_sensor_reload(a);
 	log_info("configuration reloaded", "file", a->options.config_path, NULL);
 }
 
@@ -307,6 +314,7 @@ static int start_reading(struct agent *a, struct err *e)
 	machine_read_static(&a->machine, &roots, &ignored);
 	machine_read_live(&a->live, &roots, &ignored);
 	start_kmsg(a);
+	agent_sensor_start(a);
 	r = worker_new(&a->worker, a->loop, "metadata", e);
 	if (r == 0)
 		r = worker_new(&a->slow_worker, a->loop, "disk", e);
@@ -316,7 +324,9 @@ static int start_reading(struct agent *a, struct err *e)
 		r = agent_disk_start(a, e);
 	if (r == 0)
 		r = agent_metadata_start(a, e);
-	return r < 0 ? r : agent_containers_start(a, e);
+	if (r == 0)
+		r = agent_containers_start(a, e);
+	return r < 0 ? r : agent_sensor_watch(a, e);
 }
 
 static int add_signals(struct agent *a, struct err *e)
@@ -449,6 +459,7 @@ void agent_free(struct agent *a)
 	agent_disk_stop(a);
 	agent_metadata_stop(a);
 	agent_containers_stop(a);
+	agent_sensor_stop(a);
 	supervise_free(a->supervise);
 	kmsg_free(a->kmsg);
 	container_table_free(a->table);

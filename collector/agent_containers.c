@@ -158,6 +158,8 @@ void agent_add_container(struct agent *a, const struct identity *id, const char 
 		wait_for_room(a, id, path, inode);
 	if (r < 0)
 		return;
+	agent_sensor_container(a, c);
+	agent_events_container(a, c);
 	if (top) {
 		member_of(c)->top = container_ref(top);
 		member_of(top)->nested_n++;
@@ -207,6 +209,8 @@ void agent_end_container(struct agent *a, struct container *c)
 	struct member *m = member_of(c);
 	bool shown = c->kind == CGROUP_CONTAINER || c->kind == CGROUP_SERVICE;
 
+	agent_sensor_container_end(a, c);
+	agent_events_container_end(a, c);
 	sampler_remove(a->sampler, TAKE(c->cg));
 	leave_top(m);
 	a->owners_gone += c->owns_network;
@@ -237,6 +241,8 @@ static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 
 		agent_probe_drop(a, ev->path, ev->inode);
 		forget_waiting(a, ev->path, ev->inode);
+		if (!c)
+			agent_sensor_cgroup_gone(a, ev->inode);
 		if (c && c != a->root)
 			agent_end_container(a, c);
 		return;
@@ -247,7 +253,9 @@ static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 			  ev->inode, &a->root);
 	else if (id.kind == CGROUP_CONTAINER || id.kind == CGROUP_SERVICE)
 		agent_add_container(a, &id, ev->path, ev->inode);
-	else if (id.kind == CGROUP_OTHER && !top_container(a, ev->path))
+	else if (id.kind == CGROUP_OTHER && top_container(a, ev->path))
+		agent_sensor_cgroup(a, ev->path, ev->inode, false);
+	else if (id.kind == CGROUP_OTHER)
 		agent_probe_add(a, ev->path, ev->inode);
 }
 

@@ -16,13 +16,15 @@
 #include "collector/machine.h"
 #include "collector/metadata.h"
 #include "collector/peer.h"
+#include "collector/process.h"
 #include "collector/state.h"
+#include "collector/stream.h"
 #include "collector/supervise.h"
 #include "collector/token.h"
 
 #define AGENT_MAX_CLIENTS  32	/* connections at bulkhead.sock */
 #define AGENT_MAX_ANSWERS  128	/* requests for /metrics and lists that wait, of all peers */
-#define AGENT_MAX_WAITING  1024	/* containers that wait for room in the table */
+#define AGENT_MAX_WAITING  1024 /* containers that wait for room in the table */
 #define AGENT_MAX_NESTED   64	/* containers inside one container */
 #define AGENT_MAX_PROBES   4096 /* cgroups of unknown form that are looked up */
 #define AGENT_SWEEP	   16	/* containers in one metadata job: some milliseconds of a turn */
@@ -46,8 +48,8 @@ struct waiting {
 struct member {
 	struct agent *agent;
 	struct container *c;
-	struct container *top; /* nested: the outermost container above, a reference */
-	uint32_t nested_n;     /* how many name it as top */
+	struct container *top;	   /* nested: the outermost container above, a reference */
+	uint32_t nested_n;	   /* how many name it as top */
 	uint64_t seen_unix_ns;	   /* when its cgroup was first seen */
 	uint64_t next_metadata_ns; /* monotonic; UINT64_MAX: nothing more to read */
 	unsigned attempts;	   /* since the last change of the container's life */
@@ -177,6 +179,14 @@ struct agent {
 	struct api_list *listing;
 	struct buf answer_buf;
 
+	struct stream *stream; /* who listens to events; NULL: nothing tells any */
+	struct process_table *processes;
+	struct agent_sensor *sensor; /* NULL: off */
+	struct sensor_state sensor_state;
+	uint64_t sensor_state_ns; /* when it was filled, monotonic */
+	/* Set by the sensor: types that subscribers want now, told at each change. */
+	void (*events_wanted)(struct agent *a, uint64_t type_mask);
+
 	struct agent_counters counters;
 	const char *degraded[AGENT_MAX_DEGRADED + 1];
 	size_t degraded_n;
@@ -252,6 +262,38 @@ void agent_feed_round(struct agent *a);
 void agent_feed_disk(struct agent *a, const struct container *c);
 void agent_feed_config(struct agent *a);
 int agent_tls_open(const struct config *c, int *cert, int *key, struct err *e);
+
+/* agent_sensor.c: never fails the start; what is missing is told as degraded */
+void agent_sensor_start(struct agent *a);
+void agent_sensor_round(struct agent *a); /* once a sampling round: figures, expiry */
+void agent_sensor_reload(struct agent *a); /* the configuration changed */
+void agent_sensor_stop(struct agent *a);
+void agent_sensor_state(struct agent *a, struct sensor_state *out); /* for readers */
+const char *agent_sensor_problem(const struct agent *a); /* why there are no events; NULL: none */
+
+/* agent_sensor_cgroups.c: what the programs know of cgroups */
+int agent_sensor_watch(struct agent *a, struct err *e); /* the v2 tree beside v1 */
+void agent_sensor_cgroup(struct agent *a, const char *path, uint64_t inode, bool pending);
+void agent_sensor_cgroup_gone(struct agent *a, uint64_t inode);
+void agent_sensor_container(struct agent *a, struct container *c); /* it came */
+void agent_sensor_container_end(struct agent *a, struct container *c);
+struct container *agent_sensor_find(struct agent *a, uint64_t container_cgroup, uint32_t hierarchy);
+
+/* agent_events.c */
+int agent_events_start(struct agent *a, struct err *e);
+void agent_events_stop(struct agent *a); /* tells who listens; before their peers are freed */
+/* SUBSCRIBE and UNSUBSCRIBE, by who may. */
+void agent_events_request(struct agent *a, struct peer *p, uint32_t request_id,
+			  const struct wire_request *q);
+/* What is told of a container; points into *c. */
+void agent_events_describe(const struct container *c, struct event_container *out);
+/* An event that is masked and in the process table; agent_events_flush ends a batch. */
+void agent_event(struct agent *a, const struct event_view *v, const struct event_context *c);
+void agent_events_flush(struct agent *a);
+/* For recordings: a container came or changed, went; events that the kernel's side lost. */
+void agent_events_container(struct agent *a, const struct container *c);
+void agent_events_container_end(struct agent *a, const struct container *c);
+void agent_events_lost(struct agent *a, const uint64_t lost[EVENT_TYPE_COUNT]);
 
 /* agent_requests.c */
 int agent_requests_start(struct agent *a, struct err *e);

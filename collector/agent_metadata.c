@@ -16,6 +16,8 @@
  * then a steady look at the files' stamps (restarts, renames, health). */
 static const unsigned young_ms[] = { 0, 30, 50, 80, 120, 200, 300, 500, 1000, 2000, 5000 };
 static const unsigned ended_ms[] = { 30, 200, 500, 1500, 5000 };
+#define STARTING_NS (5 * NS_PER_S)
+
 static const unsigned probe_ms[] = { 0, 100, 400, 1500, 5000 };
 #define STEADY_MS 10000
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
@@ -43,6 +45,7 @@ void agent_probe_add(struct agent *a, const char *path, uint64_t inode)
 
 	if (!copy) {
 		a->probes_refused++;
+		agent_sensor_cgroup(a, path, inode, false);
 		return;
 	}
 	a->probes[a->probes_n++] =
@@ -233,8 +236,12 @@ static void apply_probe(struct agent *a, struct sweep_item *it)
 		agent_add_container(a, &it->id, it->path, it->inode);
 	} else if (++p->attempts >= COUNT(probe_ms)) {
 		drop_probe(a, p);
+		agent_sensor_cgroup(a, it->path, it->inode, false); /* the host's, then */
 	} else {
 		p->next_ns = mono_ns() + probe_ms[p->attempts] * NS_PER_MS;
+		/* what was there before us and is no container now will hardly become one */
+		if (mono_ns() - a->start_mono_ns < STARTING_NS)
+			agent_sensor_cgroup(a, it->path, it->inode, false);
 	}
 }
 

@@ -134,6 +134,8 @@ void agent_forget_peer(struct agent *a, const struct peer *p)
 	bool first = in_work(a) && a->answers_n > 0 && a->answers[0].peer == p;
 	size_t kept = first ? 1 : 0;
 
+	if (a->stream)
+		stream_forget_peer(a->stream, p);
 	for (size_t i = kept; i < a->answers_n; i++) {
 		if (a->answers[i].peer != p)
 			a->answers[kept++] = a->answers[i];
@@ -152,6 +154,8 @@ void agent_forget_peer(struct agent *a, const struct peer *p)
 static bool allowed(const struct agent *a, const struct peer *p, const struct wire_request *q)
 {
 	if (peer_trusted(p))
+		return true;
+	if (q->op == WIRE_OP_UNSUBSCRIBE) /* its own, which it was given leave to */
 		return true;
 	if (q->op == WIRE_OP_GET && (span_eq(q->path, "/metrics") || span_eq(q->path, "/readyz")))
 		return true;
@@ -250,6 +254,10 @@ void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
 	}
 	case WIRE_OP_TOKEN:
 		answer_token(a, p, f->request_id, &q);
+		break;
+	case WIRE_OP_SUBSCRIBE:
+	case WIRE_OP_UNSUBSCRIBE:
+		agent_events_request(a, p, f->request_id, &q);
 		break;
 	}
 }
@@ -356,8 +364,10 @@ int agent_requests_start(struct agent *a, struct err *e)
 	a->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (a->listen_fd < 0)
 		return err_errno(e, "cannot make a socket");
-	int r = bind_socket(a, e);
+	int r = agent_events_start(a, e);
 
+	if (r == 0)
+		r = bind_socket(a, e);
 	if (r == 0)
 		r = loop_add_timer(a->loop, 0, 0, on_requests_timer, a, &a->requests_timer, e);
 	if (r == 0)
@@ -378,6 +388,7 @@ void agent_requests_stop(struct agent *a)
 	loop_cancel_deferred(a->loop, a);
 	while (a->answers_n > 0)
 		finish_answer(a);
+	agent_events_stop(a);
 	for (size_t i = 0; i < AGENT_MAX_CLIENTS; i++) {
 		peer_free(a->clients[i].peer);
 		a->clients[i].peer = NULL;

@@ -81,6 +81,7 @@ static void finish_round(void *ctx)
 	agent_disk_round(a);
 	agent_feed_round(a);
 	agent_containers_expire(a);
+	agent_sensor_round(a);
 	agent_serve_round(a);
 	a->counters.last_round_ns = a->round_ns + (mono_ns() - start);
 	if (!a->first_round_done) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "collector/container.h"
+#include "collector/state.h"
 
 json_t *api_text(const char *s);    /* null for NULL; invalid UTF-8 becomes U+FFFD */
 json_t *api_known(const char *s);   /* null for NULL and "" */
@@ -26,6 +27,7 @@ struct api_object api_object(void);
 void api_set(struct api_object *o, const char *key, json_t *value); /* takes value */
 json_t *api_done(struct api_object *o); /* the object, or NULL when anything failed */
 
+json_t *api_sensor(const struct sensor_state *k); /* null for NULL */
 json_t *api_container(const struct container *c, bool details);
 
 #endif

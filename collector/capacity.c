@@ -37,5 +37,19 @@ size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_M
 	out[n++] = (struct capacity){ "network_interfaces", 0, SAMPLE_MAX_INTERFACES,
 				      k->interfaces_refused };
 	out[n++] = (struct capacity){ "tokens", k->tokens, TOKEN_MAX, 0 };
+	const struct sensor_state *sensor = s->sensor;
+
+	if (!sensor)
+		return n;
+	out[n++] = (struct capacity){ "processes", sensor->processes.live + sensor->processes.ended,
+				      sensor->processes.capacity, sensor->processes.refused };
+	out[n++] = (struct capacity){ "event_subscriptions", sensor->stream.subscriptions,
+				      sensor->stream.capacity, sensor->stream.refused };
+	for (size_t i = 0; i < sensor->maps_n && n < CAPACITY_MAX; i++)
+		if (sensor->maps[i].table)
+			out[n++] = (struct capacity){ sensor->maps[i].table,
+						      sensor->maps[i].entries,
+						      sensor->maps[i].capacity,
+						      sensor->maps[i].refused };
 	return n;
 }

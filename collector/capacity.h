@@ -9,7 +9,7 @@
 
 #include "collector/state.h"
 
-#define CAPACITY_MAX 16
+#define CAPACITY_MAX 40
 
 struct capacity {
 	const char *table;		  /* static */

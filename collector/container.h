@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/settings.h"
 #include "collector/base/auto.h"
 #include "collector/base/err.h"
 #include "collector/identity.h"
@@ -28,6 +29,7 @@ struct container {
 					*/
 	char *cgroup_path; /* below the watched hierarchy; "/" for the root. label `id` */
 	uint64_t inode;
+	uint64_t unified_inode; /* of its directory in the v2 tree beside v1; 0: none, or the same */
 	struct container *parent; /* nearest shown ancestor; NULL for the root and ended ones */
 	uint32_t children;	  /* shown descendants that name this as parent */
 
@@ -51,6 +53,8 @@ struct container {
 	uint32_t restart_count;
 
 	bool superseded; /* ended, and a newer entry has its cgroup path: /metrics shows that one */
+	struct account traffic; /* of its sockets, without loopback, by the sensor */
+	bool has_traffic;
 	double cpu_cores; /* CPU seconds a second over the last two rounds; below 0: not known */
 
 	/* Prometheus label text without braces (id="...",image="...",name="..." and allowed

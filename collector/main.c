@@ -3,16 +3,21 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "collector/agent.h"
 #include "collector/base/log.h"
 #include "collector/options.h"
+#include "collector/replay.h"
 
 int main(int argc, char **argv)
 {
 	static struct options options;
 	static struct config config;
 	struct err e = { "" };
+
+	if (argc > 1 && strcmp(argv[1], "replay") == 0)
+		return replay_main(argc - 1, argv + 1);
 	int r = options_parse(&options, argc, argv);
 	sigset_t hangup;
 

@@ -10,6 +10,7 @@ static const char help[] =
 	"bulkheadd - watches the containers of this host\n"
 	"\n"
 	"usage: bulkheadd [OPTION...]\n"
+	"       bulkheadd replay FILE [OPTION...]   prints a recording; see replay --help\n"
 	"\n"
 	"  -c, --config FILE        settings in YAML (default " CONFIG_DEFAULT_PATH ")\n"
 	"      --listen ADDR:PORT   where the dashboard, API and metrics are served\n"

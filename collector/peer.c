@@ -213,6 +213,24 @@ int peer_send_now(struct peer *p, enum wire_type type, struct span payload)
 	return wire_send(p->fd, type, 0, payload, NULL, 0);
 }
 
+static bool half_full(const struct peer *p)
+{
+	int unread, room;
+	socklen_t n = sizeof(room);
+
+	return ioctl(p->fd, SIOCOUTQ, &unread) == 0 &&
+	       getsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &room, &n) == 0 && unread > room / 2;
+}
+
+int peer_send_stream(struct peer *p, enum wire_type type, uint32_t request_id, struct span payload)
+{
+	if (p->broken)
+		return -EPIPE;
+	if (p->first || half_full(p))
+		return -EAGAIN;
+	return wire_send(p->fd, type, request_id, payload, NULL, 0);
+}
+
 int peer_send_fds(struct peer *p, enum wire_type type, struct span payload, const int *fds,
 		  size_t fds_n)
 {

@@ -44,6 +44,10 @@ int peer_send(struct peer *p, enum wire_type type, uint32_t request_id, struct s
 /* Sends now or not at all: -EAGAIN when anything is queued or the socket is full. */
 int peer_send_now(struct peer *p, enum wire_type type, struct span payload);
 
+/* The same for a stream that can wait: -EAGAIN also while half of the socket's room is in use, so
+ * that answers and samples find some. */
+int peer_send_stream(struct peer *p, enum wire_type type, uint32_t request_id, struct span payload);
+
 /* The same with descriptors, which stay the caller's; waits for nothing. */
 int peer_send_fds(struct peer *p, enum wire_type type, struct span payload, const int *fds,
 		  size_t fds_n);

@@ -14,7 +14,11 @@
 #include "collector/config.h"
 #include "collector/container.h"
 #include "collector/machine.h"
+#include "collector/process.h"
+#include "collector/resolve.h"
 #include "collector/sampler.h"
+#include "collector/sensor.h"
+#include "collector/stream.h"
 #include "collector/wire.h"
 
 struct agent_counters {		    /* bulkheadd's own; all since start unless said */
@@ -39,10 +43,30 @@ struct agent_counters {		    /* bulkheadd's own; all since start unless said */
 	uint64_t waiting, waiting_capacity, waiting_refused; /* for room in the table */
 	uint64_t nested, nested_refused;		     /* containers in containers */
 	uint64_t interfaces_refused; /* beyond SAMPLE_MAX_INTERFACES, at each read */
-	uint64_t first_sample_ns; /* from start to the first complete round */
+	uint64_t first_sample_ns;    /* from start to the first complete round */
+};
+
+#define SENSOR_STATE_MAPS 16
+
+struct sensor_state { /* the kernel's side, as it stood at the last round */
+	enum sensor_mode mode;
+	const char *problem; /* why it is off, or "" */
+	const struct sensor_program *programs;
+	size_t programs_n;
+	struct sensor_stats stats;
+	struct event_counts counts;
+	struct sensor_map maps[SENSOR_STATE_MAPS];
+	size_t maps_n;
+	uint64_t cgroups, repeats, repeats_entries; /* known cgroups; repeats of the last minute */
+	struct process_stats processes;
+	struct resolve_stats resolve;
+	struct stream_stats stream;
+	uint64_t events_without_container; /* of cgroups that no container is known for */
+	uint64_t longest_wait_ns;	   /* from the kernel to here, since the last scrape */
 };
 
 struct agent_state {
+	const struct sensor_state *sensor;
 	const struct config *config;
 	const struct container_table *containers;
 	const struct machine *machine;

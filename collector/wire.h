@@ -41,11 +41,13 @@ enum wire_type {
 	WIRE_SERVE_STATS = 10,	/* s->d: counters of serve, for /metrics, every second */
 	WIRE_STOP = 11,		/* d->s: flush history and exit */
 	WIRE_DISK = 12,		/* d->s: disk space of one container */
+	WIRE_EVENTS = 13,	/* d->s, d->cli: events of the subscription request_id */
+	WIRE_EVENTS_END = 14,	/* d->s, d->cli: the subscription ended; payload: why, as text */
 };
 
 struct wire_frame {
 	enum wire_type type;
-	uint32_t request_id;   /* REQUEST and RESPONSE; else 0 */
+	uint32_t request_id;   /* REQUEST, RESPONSE, EVENTS, EVENTS_END; else 0 */
 	struct span payload;   /* points into the caller's buffer */
 	int fds[WIRE_MAX_FDS]; /* received descriptors, the receiver's to close */
 	size_t fds_n;
@@ -96,6 +98,12 @@ enum wire_op {
 	WIRE_OP_GET = 1,       /* path and query are answered by bulkheadd */
 	WIRE_OP_AUTHORIZE = 2, /* only the token is checked: for what serve answers by itself */
 	WIRE_OP_TOKEN = 3,     /* makes a viewer token; query: seconds. Only at root's socket */
+	/* Events from now on, as WIRE_EVENTS of this request's id behind the answer of status 200;
+	 * query: collector/event_filter.h. They end with WIRE_EVENTS_END. */
+	WIRE_OP_SUBSCRIBE = 4,
+	/* Ends the subscription that has this request's id. Not answered but by WIRE_EVENTS_END,
+	 * and by nothing when there is no such subscription. */
+	WIRE_OP_UNSUBSCRIBE = 5,
 };
 enum wire_request_flag {
 	WIRE_FLAG_OPENMETRICS = 1 << 0, /* the client accepts OpenMetrics */
@@ -122,6 +130,18 @@ struct wire_response {
 };
 void wire_response_encode(struct wire_writer *w, const struct wire_response *m);
 int wire_response_decode(struct span payload, struct wire_response *out, struct err *e);
+
+/* JSON and TEXT: lines with their '\n'; the last may go on in the next frame. RECORD: whole items
+ * {type u8, length u32, bytes} of collector/base/recording.h. */
+enum wire_event_format { WIRE_EVENTS_JSON, WIRE_EVENTS_TEXT, WIRE_EVENTS_RECORD };
+#define WIRE_EVENTS_BYTES 49152 /* a frame's share of a stream */
+struct wire_events {
+	uint64_t missed; /* events that found no room since the last frame */
+	enum wire_event_format format;
+	struct span bytes;
+};
+void wire_events_encode(struct wire_writer *w, const struct wire_events *m);
+int wire_events_decode(struct span payload, struct wire_events *out, struct err *e);
 
 struct wire_container {
 	uint32_t slot;
@@ -207,6 +227,11 @@ int wire_config_decode(struct span payload, struct wire_config *out, struct err 
 	X(HTTP_REFUSED, "bulkhead_http_refused_total", "counter",                                  \
 	  "HTTP requests refused by host check, size limit or token.")                             \
 	X(HTTP_CONNECTIONS, "bulkhead_http_connections", "gauge", "Open HTTP connections.")        \
+	X(STREAM_CLIENTS, "bulkhead_http_stream_clients", "gauge", "Clients of /api/v1/stream.")   \
+	X(STREAM_REFUSED, "bulkhead_http_stream_refused_total", "counter",                         \
+	  "Clients of /api/v1/stream refused because there were too many.")                        \
+	X(STREAM_MISSED, "bulkhead_http_stream_missed_events_total", "counter",                    \
+	  "Events that clients of /api/v1/stream read too slowly to get.")                         \
 	X(REQUESTS_UNANSWERED, "bulkhead_serve_requests_unanswered_total", "counter",              \
 	  "Requests that bulkheadd did not answer in time.")                                       \
 	X(HISTORY_BYTES, "bulkhead_history_bytes", "gauge", "Bytes of history files on disk.")     \

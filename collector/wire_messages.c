@@ -28,7 +28,7 @@ int wire_request_decode(struct span payload, struct wire_request *out, struct er
 	m.path = wire_get_str(&r);
 	m.query = wire_get_str(&r);
 	m.token = wire_get_str(&r);
-	if (op < WIRE_OP_GET || op > WIRE_OP_TOKEN)
+	if (op < WIRE_OP_GET || op > WIRE_OP_UNSUBSCRIBE)
 		r.failed = true;
 	m.op = (enum wire_op)op;
 	int n = wire_finish(&r, "request", e);
@@ -59,6 +59,30 @@ int wire_response_decode(struct span payload, struct wire_response *out, struct 
 		r.failed = true;
 	m.content = (enum wire_content)content;
 	int n = wire_finish(&r, "response", e);
+
+	if (n == 0)
+		*out = m;
+	return n;
+}
+
+void wire_events_encode(struct wire_writer *w, const struct wire_events *m)
+{
+	wire_put_u64(w, m->missed);
+	wire_put_u8(w, (uint8_t)m->format);
+	wire_put_bytes(w, m->bytes);
+}
+
+int wire_events_decode(struct span payload, struct wire_events *out, struct err *e)
+{
+	struct wire_reader r = reader(payload);
+	struct wire_events m = { .missed = wire_get_u64(&r) };
+	unsigned format = wire_get_u8(&r);
+
+	m.bytes = wire_get_bytes(&r);
+	if (format > WIRE_EVENTS_RECORD)
+		r.failed = true;
+	m.format = (enum wire_event_format)format;
+	int n = wire_finish(&r, "events", e);
 
 	if (n == 0)
 		*out = m;

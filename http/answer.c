@@ -10,6 +10,7 @@
 
 #include "collector/base/buf.h"
 #include "http/gzip.h"
+#include "http/stream.h"
 
 #define GZIP_MIN_BYTES	 1024  /* below, the headers outweigh what is saved */
 #define GZIP_WHOLE_BYTES 65536 /* up to here in one go: a length instead of chunks */
@@ -40,6 +41,8 @@ void answer_release(struct answer *a)
 	}
 	if (a->fd >= 0)
 		close(a->fd);
+	if (a->kind == ANSWER_STREAM)
+		stream_drop(a->stream);
 	free(a->cookie);
 	answer_init(a);
 }
@@ -84,6 +87,13 @@ void answer_error(struct answer *a, unsigned status, const char *fmt, ...)
 		answer_heap(a, status, "application/json", bytes, n);
 	else
 		answer_static(a, status, "application/json", SPAN_LIT("{\"error\":{}}\n"));
+}
+
+void answer_stream(struct answer *a, struct stream_client *c)
+{
+	answer_static(a, 200, "text/event-stream", (struct span){ "", 0 });
+	a->kind = ANSWER_STREAM;
+	a->stream = c;
 }
 
 /* The sender may be compromised: a memory file that can still shrink would kill us by SIGBUS, and
@@ -141,7 +151,7 @@ void answer_wire(struct answer *a, const struct wire_response *r, int *body_fd)
 /* --- a body that is compressed while it is sent ------------------------------------------------
  */
 
-struct stream {
+struct packed {
 	struct gzip *gzip;
 	char *heap; /* one of these two holds the input */
 	void *mapping;
@@ -150,7 +160,7 @@ struct stream {
 
 static void stream_free(void *ctx)
 {
-	struct stream *s = ctx;
+	struct packed *s = ctx;
 
 	gzip_free(s->gzip);
 	if (s->mapping)
@@ -161,7 +171,7 @@ static void stream_free(void *ctx)
 
 static ssize_t stream_read(void *ctx, uint64_t position, char *out, size_t cap)
 {
-	struct stream *s = ctx;
+	struct packed *s = ctx;
 	ssize_t n = gzip_read(s->gzip, out, cap);
 
 	(void)position;
@@ -170,7 +180,7 @@ static ssize_t stream_read(void *ctx, uint64_t position, char *out, size_t cap)
 	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
 }
 
-static bool stream_map(struct stream *s, struct answer *a, struct span *input)
+static bool stream_map(struct packed *s, struct answer *a, struct span *input)
 {
 	void *p = mmap(NULL, a->n, PROT_READ, MAP_SHARED, a->fd, 0);
 
@@ -184,7 +194,7 @@ static bool stream_map(struct stream *s, struct answer *a, struct span *input)
 
 static struct MHD_Response *gzip_stream(struct answer *a)
 {
-	struct stream *s = calloc(1, sizeof(*s));
+	struct packed *s = calloc(1, sizeof(*s));
 	struct span input = { a->bytes, a->n };
 	struct MHD_Response *r = NULL;
 
@@ -228,6 +238,12 @@ static struct MHD_Response *plain(struct answer *a)
 	void *bytes = (void *)(uintptr_t)a->bytes; /* the library does not write to it */
 	struct MHD_Response *r;
 
+	if (a->kind == ANSWER_STREAM) {
+		r = stream_response(a->stream);
+		if (r)
+			a->kind = ANSWER_EMPTY; /* the response has the client now */
+		return r;
+	}
 	if (a->kind == ANSWER_MEMFD) {
 		r = MHD_create_response_from_fd64(a->n, a->fd); /* goes out by sendfile */
 		if (r)
@@ -257,6 +273,7 @@ static void add_headers(struct MHD_Response *r, const struct answer *a, bool gzi
 	add(r, "Vary", a->n >= GZIP_MIN_BYTES ? "Accept, Accept-Encoding" : NULL);
 	add(r, "Allow", a->allow);
 	add(r, "Location", a->location);
+	add(r, "Retry-After", a->retry_after);
 	add(r, "Set-Cookie", a->cookie);
 	add(r, "WWW-Authenticate", a->status == 401 ? "Bearer" : NULL);
 	add(r, "Cache-Control", a->cacheable ? "no-cache" : "no-store");

@@ -15,20 +15,24 @@
 #include "collector/base/parse.h"
 #include "collector/wire.h"
 
-enum answer_body { ANSWER_EMPTY, ANSWER_STATIC, ANSWER_HEAP, ANSWER_MEMFD };
+enum answer_body { ANSWER_EMPTY, ANSWER_STATIC, ANSWER_HEAP, ANSWER_MEMFD, ANSWER_STREAM };
+
+struct stream_client; /* http/stream.h */
 
 struct answer {
 	unsigned status;
-	const char *type;     /* static; NULL for none */
-	const char *allow;    /* static; value of Allow, or NULL */
-	const char *location; /* static; or NULL */
-	char *cookie;	      /* heap; value of Set-Cookie, or NULL */
-	bool cacheable;	      /* static files may be kept and asked for again */
-	bool close;	      /* the connection ends after this answer */
+	const char *type;	 /* static; NULL for none */
+	const char *allow;	 /* static; value of Allow, or NULL */
+	const char *location;	 /* static; or NULL */
+	const char *retry_after; /* static; seconds, or NULL */
+	char *cookie;		 /* heap; value of Set-Cookie, or NULL */
+	bool cacheable;		 /* static files may be kept and asked for again */
+	bool close;		 /* the connection ends after this answer */
 	enum answer_body kind;
 	const char *bytes; /* STATIC, HEAP */
 	size_t n;
-	int fd; /* MEMFD, else -1 */
+	int fd;			      /* MEMFD, else -1 */
+	struct stream_client *stream; /* STREAM */
 };
 
 void answer_init(struct answer *a);
@@ -42,6 +46,9 @@ void answer_error(struct answer *a, unsigned status, const char *fmt, ...) PRINT
 /* Copies an inline body; takes *body_fd after its seals and size were checked. A body that cannot
  * be trusted or copied becomes an error answer. */
 void answer_wire(struct answer *a, const struct wire_response *r, int *body_fd);
+
+/* Events that go on until one side ends them; takes the client. */
+void answer_stream(struct answer *a, struct stream_client *c);
 
 enum answer_flag {
 	ANSWER_GZIP = 1 << 0, /* the client takes gzip */

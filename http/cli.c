@@ -117,8 +117,7 @@ const char *cli_socket_path(const char *option, char *out, size_t cap)
 	return io_join(out, cap, dir && *dir ? dir : DEFAULT_RUN_DIR, "bulkhead.sock") ? out : NULL;
 }
 
-/* Text of others goes to the terminal escaped, be it in an error. */
-static void complain(const char *text)
+void cli_complain(const char *text)
 {
 	AUTO_BUF struct buf b = { .fd = -1 };
 
@@ -129,8 +128,9 @@ static void complain(const char *text)
 	io_write_all(STDERR_FILENO, b.data, b.len);
 }
 
-static void complain_of(const struct client_answer *a, json_t *json)
+void cli_complain_of(const struct client_answer *a)
 {
+	json_t *json = json_loadb(a->body, a->body_n, 0, NULL);
 	const char *message = cli_get_text(json_object_get(json, "error"), "message");
 	char text[512];
 
@@ -139,7 +139,8 @@ static void complain_of(const struct client_answer *a, json_t *json)
 	else
 		snprintf(text, sizeof(text), "bulkheadd answered with status %u",
 			 (unsigned)a->status);
-	complain(text);
+	cli_complain(text);
+	json_decref(json);
 }
 
 json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, const char *query)
@@ -152,23 +153,23 @@ json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, cons
 	json_error_t why;
 
 	if (!socket_path) {
-		complain("the path of the socket is too long");
+		cli_complain("the path of the socket is too long");
 		return NULL;
 	}
 	if (client_ask(socket_path, &q, CLI_TIMEOUT_MS, &a, &e) < 0) {
-		complain(e.text);
+		cli_complain(e.text);
 		return NULL;
 	}
 	AUTO_FREE char *body = a.body;
-	json_t *json = json_loadb(body, a.body_n, 0, &why);
 
 	if (a.status != 200) {
-		complain_of(&a, json);
-		json_decref(json);
+		cli_complain_of(&a);
 		return NULL;
 	}
+	json_t *json = json_loadb(body, a.body_n, 0, &why);
+
 	if (!json)
-		complain("the answer of bulkheadd is not JSON");
+		cli_complain("the answer of bulkheadd is not JSON");
 	return json;
 }
 
@@ -183,7 +184,7 @@ int cli_print_json(json_t *json)
 int cli_print(const struct buf *b)
 {
 	if (b->failed) {
-		complain("out of memory");
+		cli_complain("out of memory");
 		return CLI_FAILED;
 	}
 	return io_write_all(STDOUT_FILENO, b->data, b->len) < 0 ? CLI_FAILED : CLI_OK;

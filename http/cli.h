@@ -13,6 +13,7 @@
 
 #include "collector/base/buf.h"
 #include "collector/wire.h"
+#include "http/client.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 }; /* exit codes */
 
@@ -30,6 +31,9 @@ int cli_run(const struct cli_command *commands, size_t n, int argc, char **argv)
 int cli_containers(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_token(int argc, char **argv);
+int cli_events(int argc, char **argv);
+int cli_record(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* "/run/bulkhead/bulkhead.sock", or below $BULKHEAD_RUN_DIR; into out[cap]. NULL: it does not fit.
@@ -38,9 +42,11 @@ const char *cli_socket_path(const char *option, char *out, size_t cap);
 
 /* Asks and parses. NULL after it told stderr why, in bulkheadd's own words where it has them. */
 json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, const char *query);
-int cli_print_json(json_t *json);	/* indented, pure ASCII */
-int cli_print(const struct buf *b);	/* to stdout: CLI_OK or CLI_FAILED */
-int cli_bad_usage(const char *command); /* after getopt's own message */
+void cli_complain(const char *text);		     /* to stderr, escaped: text of others too */
+void cli_complain_of(const struct client_answer *a); /* of an answer that is no success */
+int cli_print_json(json_t *json);		     /* indented, pure ASCII */
+int cli_print(const struct buf *b);		     /* to stdout: CLI_OK or CLI_FAILED */
+int cli_bad_usage(const char *command);		     /* after getopt's own message */
 
 /* What every command that asks takes; a command's own options go before the common ones. */
 struct cli_options {

@@ -14,7 +14,7 @@
 
 #define REQUEST_ID 1
 
-static int connect_to(const char *path, struct err *e)
+int client_connect(const char *path, struct err *e)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t n = strlen(path);
@@ -60,7 +60,8 @@ static int wait_for(int fd, short events, uint64_t until_ns, struct err *e)
 	}
 }
 
-static int send_request(int fd, const struct wire_request *q, uint64_t until_ns, struct err *e)
+static int send_request(int fd, uint32_t request_id, const struct wire_request *q,
+			uint64_t until_ns, struct err *e)
 {
 	uint8_t bytes[16384];
 	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
@@ -73,7 +74,7 @@ static int send_request(int fd, const struct wire_request *q, uint64_t until_ns,
 		r = wait_for(fd, POLLOUT, until_ns, e);
 		if (r < 0)
 			return r;
-		r = wire_send(fd, WIRE_REQUEST, REQUEST_ID,
+		r = wire_send(fd, WIRE_REQUEST, request_id,
 			      (struct span){ (const char *)bytes, w.len }, NULL, 0);
 	} while (r == -EAGAIN);
 	return r < 0 ? err_set(e, -r, "cannot send to bulkheadd: %s", strerror(-r)) : 0;
@@ -124,18 +125,15 @@ static int take_answer(const struct wire_frame *f, struct client_answer *out, st
 	return 0;
 }
 
-int client_ask(const char *socket_path, const struct wire_request *q, unsigned timeout_ms,
-	       struct client_answer *out, struct err *e)
+int client_call(int fd, uint32_t request_id, const struct wire_request *q, unsigned timeout_ms,
+		struct client_answer *out, struct err *e)
 {
 	uint64_t until_ns = mono_ns() + timeout_ms * NS_PER_MS;
 	AUTO_FREE char *buffer = malloc(WIRE_FRAME_MAX);
-	AUTO_FD int fd = connect_to(socket_path, e);
 
-	if (fd < 0)
-		return fd;
 	if (!buffer)
 		return err_set(e, ENOMEM, "client");
-	int r = send_request(fd, q, until_ns, e);
+	int r = send_request(fd, request_id, q, until_ns, e);
 
 	while (r == 0) {
 		struct wire_frame f = { .fds_n = 0 };
@@ -152,7 +150,7 @@ int client_ask(const char *socket_path, const struct wire_request *q, unsigned t
 		}
 		if (r < 0)
 			break;
-		bool answer = f.type == WIRE_RESPONSE && f.request_id == REQUEST_ID;
+		bool answer = f.type == WIRE_RESPONSE && f.request_id == request_id;
 
 		r = answer ? take_answer(&f, out, e) : 0;
 		wire_close_fds(&f);
@@ -160,4 +158,12 @@ int client_ask(const char *socket_path, const struct wire_request *q, unsigned t
 			return r;
 	}
 	return r;
+}
+
+int client_ask(const char *socket_path, const struct wire_request *q, unsigned timeout_ms,
+	       struct client_answer *out, struct err *e)
+{
+	AUTO_FD int fd = client_connect(socket_path, e);
+
+	return fd < 0 ? fd : client_call(fd, REQUEST_ID, q, timeout_ms, out, e);
 }

@@ -51,6 +51,7 @@ static enum MHD_Result send_answer(struct exchange *x)
 	bool gzip = request_accepts_gzip(exchange_header(x, "Accept-Encoding"));
 	uint64_t bytes = x->answer.n;
 
+	x->streaming = x->answer.kind == ANSWER_STREAM;
 	x->answer.close = x->answer.close || atomic_load(&x->gate->retired);
 	struct MHD_Response *r = answer_response(&x->answer, gzip ? ANSWER_GZIP : 0);
 

@@ -16,11 +16,13 @@
 /* Bodies that are being sent at once, over all clients: slow readers must not fill the memory. */
 #define SERVICE_MAX_BODY_BYTES (256u << 20)
 
+struct streams;	 /* http/stream.h */
 struct service { /* what all listeners share; outlives them */
 	struct link *link;
 	struct history *history; /* main thread only; NULL when there is none */
-	atomic_bool closing;	 /* the program ends */
-	int idle_fd;		 /* eventfd: while closing, an exchange stopped to wait */
+	struct streams *streams;
+	atomic_bool closing; /* the program ends */
+	int idle_fd;	     /* eventfd: while closing, an exchange stopped to wait */
 	_Atomic uint64_t requests, errors, refused, connections;
 	_Atomic uint64_t body_bytes;
 };
@@ -49,6 +51,7 @@ struct exchange {
 	struct history_query history;
 	struct answer answer;
 	uint64_t body_bytes; /* counted in the service */
+	bool streaming;	     /* the answer has no end of its own: no time limit */
 };
 
 /* NULL without memory. What the pointers of `from` point to must outlive the exchange. */

@@ -22,6 +22,7 @@ struct submission { /* a request on its way from another thread to the main thre
 	uint64_t deadline_ns;
 	link_response_fn fn;
 	void *ctx;
+	const struct link_subscriber *subscriber; /* NULL: a request */
 	size_t n;
 	uint8_t payload[];
 };
@@ -30,6 +31,13 @@ struct waiting {
 	uint32_t id; /* 0: free */
 	uint64_t deadline_ns;
 	link_response_fn fn; /* NULL: timed out, the answer may still come */
+	void *ctx;
+	const struct link_subscriber *subscriber; /* what a good answer begins, or NULL */
+};
+
+struct subscription {
+	uint32_t id; /* 0: free */
+	const struct link_subscriber *subscriber;
 	void *ctx;
 };
 
@@ -50,6 +58,7 @@ struct link {
 	pthread_mutex_t lock; /* guards inbox only */
 	struct submission *inbox, **inbox_end;
 	struct waiting waiting[WIRE_MAX_OUTSTANDING];
+	struct subscription subscriptions[LINK_MAX_SUBSCRIPTIONS];
 	uint32_t last_id;
 	struct queued *out, **out_end;
 	size_t out_n;
@@ -75,8 +84,19 @@ static void refuse_waiting(struct waiting *w, const char *text)
 		refuse(fn, w->ctx, text);
 }
 
+static void end_subscription(struct subscription *s)
+{
+	const struct subscription ended = *s;
+
+	*s = (struct subscription){ .id = 0 };
+	ended.subscriber->end(ended.ctx);
+}
+
 static void refuse_all(struct link *l, const char *text)
 {
+	for (size_t i = 0; i < LINK_MAX_SUBSCRIPTIONS; i++)
+		if (l->subscriptions[i].id)
+			end_subscription(&l->subscriptions[i]);
 	for (size_t i = 0; i < WIRE_MAX_OUTSTANDING; i++) {
 		refuse_waiting(&l->waiting[i], text);
 		l->waiting[i].id = 0;
@@ -200,6 +220,79 @@ int link_send(struct link *l, enum wire_type type, struct span payload)
 	return transmit(l, type, 0, payload);
 }
 
+/* --- subscriptions -------------------------------------------------------------------------------
+ */
+
+static void send_unsubscribe(struct link *l, uint32_t id)
+{
+	const struct wire_request q = { .op = WIRE_OP_UNSUBSCRIBE };
+	uint8_t bytes[64];
+	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
+
+	wire_request_encode(&w, &q);
+	/* When it does not go out now, the next frame of events tries again. */
+	transmit(l, WIRE_REQUEST, id, (struct span){ (const char *)bytes, w.len });
+}
+
+static struct subscription *find_subscription(struct link *l, uint32_t id)
+{
+	for (size_t i = 0; i < LINK_MAX_SUBSCRIPTIONS; i++)
+		if (l->subscriptions[i].id == id)
+			return &l->subscriptions[i];
+	return NULL;
+}
+
+static void on_events(struct link *l, const struct wire_frame *f)
+{
+	struct subscription *s = f->request_id ? find_subscription(l, f->request_id) : NULL;
+	struct wire_events m;
+	struct err e = { "" };
+
+	if (!s) { /* timed out long ago, or on its way to its end */
+		send_unsubscribe(l, f->request_id);
+		return;
+	}
+	if (wire_events_decode(f->payload, &m, &e) == 0 && s->subscriber->events(s->ctx, &m))
+		return;
+	if (e.text[0] && l->events.problem)
+		l->events.problem(l->events.ctx, e.text);
+	send_unsubscribe(l, s->id);
+	end_subscription(s);
+}
+
+static void on_events_end(struct link *l, const struct wire_frame *f)
+{
+	struct subscription *s = f->request_id ? find_subscription(l, f->request_id) : NULL;
+
+	if (s)
+		end_subscription(s);
+}
+
+void link_unsubscribe(struct link *l, void *ctx)
+{
+	for (size_t i = 0; i < LINK_MAX_SUBSCRIPTIONS; i++) {
+		struct subscription *s = &l->subscriptions[i];
+
+		if (!s->id || s->ctx != ctx)
+			continue;
+		send_unsubscribe(l, s->id);
+		end_subscription(s);
+	}
+}
+
+/* An answer to SUBSCRIBE: places the subscription before its owner hears of it. False: no room. */
+static bool begin_subscription(struct link *l, const struct waiting *w, uint32_t id)
+{
+	struct subscription *s = find_subscription(l, 0);
+
+	if (!s) {
+		send_unsubscribe(l, id);
+		return false;
+	}
+	*s = (struct subscription){ id, w->subscriber, w->ctx };
+	return true;
+}
+
 /* A free place with a fresh id, or NULL. */
 static struct waiting *place(struct link *l)
 {
@@ -233,6 +326,7 @@ static void submit(struct link *l, const struct submission *s)
 	w->deadline_ns = s->deadline_ns;
 	w->fn = s->fn;
 	w->ctx = s->ctx;
+	w->subscriber = s->subscriber;
 	if (transmit(l, WIRE_REQUEST, w->id, payload) < 0) {
 		l->unanswered++;
 		refuse_waiting(w, UNAVAILABLE("the request cannot be sent to bulkheadd"));
@@ -269,8 +363,8 @@ static void on_wake(void *ctx, uint32_t events)
 	arm(l);
 }
 
-void link_request(struct link *l, const struct wire_request *q, unsigned timeout_ms,
-		  link_response_fn fn, void *ctx)
+static void post(struct link *l, const struct wire_request *q, unsigned timeout_ms,
+		 link_response_fn fn, const struct link_subscriber *subscriber, void *ctx)
 {
 	struct submission *s = malloc(sizeof(*s) + REQUEST_BYTES);
 	uint64_t one = 1;
@@ -279,7 +373,7 @@ void link_request(struct link *l, const struct wire_request *q, unsigned timeout
 		refuse(fn, ctx, UNAVAILABLE("no memory for the request"));
 		return;
 	}
-	*s = (struct submission){ .fn = fn, .ctx = ctx };
+	*s = (struct submission){ .fn = fn, .ctx = ctx, .subscriber = subscriber };
 	s->deadline_ns = mono_ns() + timeout_ms * NS_PER_MS;
 	struct wire_writer w = { .p = s->payload, .cap = REQUEST_BYTES };
 
@@ -293,6 +387,18 @@ void link_request(struct link *l, const struct wire_request *q, unsigned timeout
 	ssize_t ignored = write(l->wake_fd, &one, sizeof(one));
 
 	(void)ignored;
+}
+
+void link_request(struct link *l, const struct wire_request *q, unsigned timeout_ms,
+		  link_response_fn fn, void *ctx)
+{
+	post(l, q, timeout_ms, fn, NULL, ctx);
+}
+
+void link_subscribe(struct link *l, const struct wire_request *q, unsigned timeout_ms,
+		    const struct link_subscriber *s, void *ctx)
+{
+	post(l, q, timeout_ms, s->answer, s, ctx);
 }
 
 static void problem(struct link *l, const char *text)
@@ -313,13 +419,21 @@ static void on_response(struct link *l, struct wire_frame *f)
 	if (!w)
 		return; /* given up long ago */
 	link_response_fn fn = TAKE(w->fn);
+	int decoded = wire_response_decode(f->payload, &r, &e);
+	bool begins = w->subscriber && decoded == 0 && r.status == 200;
 
 	w->id = 0;
+	if (begins && !fn)
+		send_unsubscribe(l, f->request_id); /* who asked was told that it failed */
 	if (!fn)
 		return;
-	if (wire_response_decode(f->payload, &r, &e) < 0) {
+	if (decoded < 0) {
 		problem(l, e.text);
 		refuse(fn, w->ctx, UNAVAILABLE("bulkheadd sent a malformed answer"));
+		return;
+	}
+	if (begins && !begin_subscription(l, w, f->request_id)) {
+		refuse(fn, w->ctx, UNAVAILABLE("too many listen to events already"));
 		return;
 	}
 	int fd = -1, *body_fd = f->fds_n ? &f->fds[0] : &fd;
@@ -361,6 +475,12 @@ static void on_frame(struct link *l, struct wire_frame *f)
 	case WIRE_HOST_SAMPLE:
 	case WIRE_DISK:
 		l->events.frame(l->events.ctx, f);
+		return;
+	case WIRE_EVENTS:
+		on_events(l, f);
+		return;
+	case WIRE_EVENTS_END:
+		on_events_end(l, f);
 		return;
 	case WIRE_STOP:
 		l->events.stop(l->events.ctx);

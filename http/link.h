@@ -40,6 +40,21 @@ void link_close(struct link *l);
 void link_request(struct link *l, const struct wire_request *q, unsigned timeout_ms,
 		  link_response_fn fn, void *ctx);
 
+/* A subscription to events (WIRE_OP_SUBSCRIBE). All callbacks are on the main thread. `answer`
+ * comes once; when its status is 200, `events` follow and `end` comes once, as the last call; else
+ * nothing more comes. `events` returns false when nobody wants more: then `end` comes at once. */
+struct link_subscriber {
+	link_response_fn answer;
+	bool (*events)(void *ctx, const struct wire_events *m);
+	void (*end)(void *ctx);
+};
+#define LINK_MAX_SUBSCRIPTIONS 32 /* beyond, the answer is 503 */
+/* As link_request; *s must stay as long as the link does. Any thread. */
+void link_subscribe(struct link *l, const struct wire_request *q, unsigned timeout_ms,
+		    const struct link_subscriber *s, void *ctx);
+/* Ends that of ctx, if there is one: `end` is called from inside. Main thread. */
+void link_unsubscribe(struct link *l, void *ctx);
+
 /* Sends READY, FAILED or SERVE_STATS; queued (bounded) when the socket is full, -EAGAIN when that
  * queue is full too. Main thread. */
 int link_send(struct link *l, enum wire_type type, struct span payload);

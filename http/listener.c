@@ -22,6 +22,7 @@ struct connection {
 	int fd;
 	uint64_t since_ns;	   /* start of the request, or of the wait for it */
 	bool answering;		   /* the request head is there */
+	bool streaming;		   /* the answer may go on for ever */
 	struct exchange *exchange; /* HTTP thread */
 	struct sockaddr_storage local;
 };
@@ -95,9 +96,17 @@ static struct connection *context_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
+static void set_streaming(struct listener *l, struct connection *c)
+{
+	pthread_mutex_lock(&l->lock);
+	c->streaming = true;
+	pthread_mutex_unlock(&l->lock);
+}
+
 static void set_answering(struct listener *l, struct connection *c, bool answering)
 {
 	pthread_mutex_lock(&l->lock);
+	c->streaming = false;
 	c->since_ns = mono_ns();
 	c->answering = answering;
 	pthread_mutex_unlock(&l->lock);
@@ -152,7 +161,11 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 		return MHD_NO;
 	if (x->stage == EXCHANGE_NEW)
 		set_answering(ctx, c, true);
-	return exchange_handle(x, method);
+	enum MHD_Result r = exchange_handle(x, method);
+
+	if (x->streaming)
+		set_streaming(ctx, c);
+	return r;
 }
 
 /* --- the daemon (main thread) -------------------------------------------------------------------
@@ -367,7 +380,7 @@ void listener_end_overdue(struct listener *l)
 
 		/* Under the lock: afterwards the number may be another connection's. Only marks the
 		 * socket; the HTTP thread sees its end and closes it. */
-		if (now - c->since_ns > limit_s * NS_PER_S)
+		if (!c->streaming && now - c->since_ns > limit_s * NS_PER_S)
 			shutdown(c->fd, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&l->lock);

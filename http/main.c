@@ -7,6 +7,9 @@
 
 static const struct cli_command commands[] = {
 	{ "containers", "list containers with their latest figures", cli_containers },
+	{ "events", "print events as they happen", cli_events },
+	{ "record", "write events into a file", cli_record },
+	{ "replay", "print the events of a recording", cli_replay },
 	{ "status", "show how the agent itself is", cli_status },
 	{ "token", "make a token for the dashboard and the API", cli_token },
 	{ "version", "show the version", cli_version },

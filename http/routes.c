@@ -8,6 +8,7 @@
 #include "http/head.h"
 #include "http/listener.h"
 #include "http/page.h"
+#include "http/stream.h"
 
 #define ANSWER_TIMEOUT_MS 10000
 #define READY_TIMEOUT_MS  3000
@@ -220,6 +221,11 @@ static void on_login(struct exchange *x)
 static void on_api(struct exchange *x)
 {
 	struct err e = { "" };
+
+	if (strcmp(x->path, "/api/v1/stream") == 0) {
+		streams_route(x);
+		return;
+	}
 	int r = route_history(x->path, x->query, &x->history, &e);
 
 	if (r < 0)

@@ -316,7 +316,7 @@ static void on_second(void *ctx, uint32_t events)
 	(void)events;
 	if (!s->started)
 		return;
-	server_tick(s->server);
+	server_tick(s->server, mono_ns());
 	server_stats(s->server, &stats);
 	if (s->history)
 		history_stats(s->history, &stats);

@@ -7,6 +7,7 @@
 
 #include "collector/base/clock.h"
 #include "http/listener.h"
+#include "http/stream.h"
 
 #define MAX_RETIRED    8
 #define RETIRED_S      10 /* then open connections of a replaced listener are ended */
@@ -54,8 +55,10 @@ int server_new(struct server **out, struct loop *loop, struct link *link, void (
 	s->service.idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->service.idle_fd < 0)
 		return err_errno(e, "cannot create an event descriptor");
-	int r = loop_add_fd(loop, s->service.idle_fd, EPOLLIN, on_idle_fd, s, &s->idle, e);
+	int r = streams_new(&s->service.streams, &s->service, e);
 
+	if (r == 0)
+		r = loop_add_fd(loop, s->service.idle_fd, EPOLLIN, on_idle_fd, s, &s->idle, e);
 	if (r < 0)
 		return r;
 	*out = TAKE(s);
@@ -70,6 +73,7 @@ void server_free(struct server *s)
 		listener_free(s->listeners[i]);
 	for (size_t i = 0; i < s->retired_n; i++)
 		listener_free(s->retired[i].listener);
+	streams_free(s->service.streams);
 	loop_remove(s->idle);
 	if (s->service.idle_fd >= 0)
 		close(s->service.idle_fd);
@@ -149,6 +153,9 @@ int server_configure(struct server *s, const struct wire_config *c, struct span 
 			s->listeners[i] = fresh[i];
 		}
 	}
+	if (r == 0)
+		streams_set_connections(s->service.streams,
+					listener_settings(s->listeners[MAIN])->max_connections);
 	return r;
 }
 
@@ -170,11 +177,11 @@ void server_urls(const struct server *s, char *out, size_t cap)
 	snprintf(out + n, cap - (size_t)n, " %s/metrics", url);
 }
 
-void server_tick(struct server *s)
+void server_tick(struct server *s, uint64_t now)
 {
-	uint64_t now = mono_ns();
 	size_t kept = 0;
 
+	streams_tick(s->service.streams, now);
 	for (size_t i = 0; i < LISTENERS; i++)
 		if (s->listeners[i])
 			listener_end_overdue(s->listeners[i]);
@@ -184,6 +191,7 @@ void server_tick(struct server *s)
 		if (listener_connections(r.listener) == 0 ||
 		    now - r.since_ns > RETIRED_S * NS_PER_S)
 			listener_close(r.listener);
+		streams_wake_closing(s->service.streams);
 		if (listener_idle(r.listener))
 			listener_free(r.listener);
 		else
@@ -200,6 +208,7 @@ void server_close(struct server *s)
 			listener_close(s->listeners[i]);
 	for (size_t i = 0; i < s->retired_n; i++)
 		listener_close(s->retired[i].listener);
+	streams_wake_closing(s->service.streams);
 }
 
 bool server_idle(const struct server *s)
@@ -219,4 +228,5 @@ void server_stats(const struct server *s, struct wire_serve_stats *out)
 	out->v[SERVE_STAT_HTTP_ERRORS] = atomic_load(&s->service.errors);
 	out->v[SERVE_STAT_HTTP_REFUSED] = atomic_load(&s->service.refused);
 	out->v[SERVE_STAT_HTTP_CONNECTIONS] = atomic_load(&s->service.connections);
+	streams_stats(s->service.streams, out);
 }

@@ -30,10 +30,10 @@ void server_set_history(struct server *s, struct history *history);
 /* "http://127.0.0.1:9480", and after a blank that of the listener for metrics if there is one. */
 void server_urls(const struct server *s, char *out, size_t cap);
 
-void server_tick(struct server *s); /* call each second */
+void server_tick(struct server *s, uint64_t now_ns); /* each second; now_ns: monotonic */
 void server_close(struct server *s);
 bool server_idle(const struct server *s);
 
-void server_stats(const struct server *s, struct wire_serve_stats *out); /* HTTP_* only */
+void server_stats(const struct server *s, struct wire_serve_stats *out); /* HTTP_*, STREAM_* only */
 
 #endif

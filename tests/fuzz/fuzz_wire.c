@@ -18,6 +18,7 @@ static uint8_t first[WIRE_FRAME_MAX], second[WIRE_FRAME_MAX];
 	X(container_end)                                                                           \
 	X(host_sample)                                                                             \
 	X(disk)                                                                                    \
+	X(events)                                                                                  \
 	X(config)                                                                                  \
 	X(serve_stats)
 

@@ -18,6 +18,7 @@ BUILD = os.environ.get("BULKHEAD_BUILD", os.path.join(REPO, "build"))
 DAEMON = os.path.join(BUILD, "bulkheadd")
 CLIENT = os.path.join(BUILD, "bulkhead")
 ALLOC = os.path.join(BUILD, "tests/integration/alloc")
+DOER = os.path.join(BUILD, "tests/integration/doer")
 
 
 class Skip(Exception):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real runtimes, each private to the run: dockerd, containerd, podman, runc. No network is used to
-get an image: it is made here, from busybox-static and alloc.c."""
+get an image: it is made here, from busybox-static, alloc.c and doer.c."""
 
 import concurrent.futures
 import http.client
@@ -13,7 +13,7 @@ import socket
 import tarfile
 import urllib.parse
 
-from harness import ALLOC, alive, kill, need, read_text, run, session, wait_until
+from harness import ALLOC, DOER, alive, kill, need, read_text, run, session, wait_until
 
 IMAGE = "bhtest/box:1"
 _made = {}
@@ -38,7 +38,7 @@ def root_tar():
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(entry)
-        for name, path in (("busybox", "/bin/busybox"), ("alloc", ALLOC)):
+        for name, path in (("busybox", "/bin/busybox"), ("alloc", ALLOC), ("doer", DOER)):
             entry = tarfile.TarInfo(f"bin/{name}")
             entry.size, entry.mode = os.stat(path).st_size, 0o755
             with open(path, "rb") as f:

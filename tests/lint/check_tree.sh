@@ -45,8 +45,8 @@ without_licence() {
 # Folder, then what its files may include from the tree (a regular expression).
 LAYERS='collector/base collector/base/
 bpf bpf/
-collector collector/|bpf/event\.h
-detector detector/|collector/|bpf/event\.h
+collector collector/|bpf/(event|settings|calls)\.h
+detector detector/|collector/|bpf/(event|settings)\.h
 http http/|collector/base/|collector/wire\.h|collector/sample\.h'
 
 upwards() {

@@ -479,6 +479,195 @@ static void freeing_the_link_answers_what_waits(void **state)
 
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- subscriptions -------------------------------------------------------------------------------
+ */
+
+struct heard {
+	struct fixture *f;
+	unsigned answers, events, ends;
+	uint16_t status;
+	uint64_t missed;
+	bool unwanted; /* events() says that nobody wants more */
+};
+
+static void on_subscribed(void *ctx, const struct wire_response *r, int *body_fd)
+{
+	struct heard *h = ctx;
+
+	(void)body_fd;
+	h->answers++;
+	h->status = r->status;
+}
+
+static bool on_events(void *ctx, const struct wire_events *m)
+{
+	struct heard *h = ctx;
+
+	assert_int_equal(h->ends, 0);
+	h->events++;
+	h->missed += m->missed;
+	return !h->unwanted;
+}
+
+static void on_end(void *ctx)
+{
+	struct heard *h = ctx;
+
+	h->ends++;
+}
+
+static const struct link_subscriber subscriber = { on_subscribed, on_events, on_end };
+
+static void subscribe(struct fixture *f, struct heard *h, unsigned timeout_ms)
+{
+	const struct wire_request q = { .op = WIRE_OP_SUBSCRIBE, .token = SPAN_LIT("secret") };
+
+	*h = (struct heard){ .f = f };
+	link_subscribe(f->link, &q, timeout_ms, &subscriber, h);
+	turn(f);
+}
+
+/* The operation of the next request that bulkheadd finds, 0 for none. */
+static unsigned next_op(struct fixture *f, uint32_t *id)
+{
+	struct wire_frame frame;
+	struct wire_request q;
+
+	if (wire_receive(f->daemon, buffer, &frame, NULL) != 1)
+		return 0;
+	assert_int_equal(wire_request_decode(frame.payload, &q, NULL), 0);
+	*id = frame.request_id;
+	return q.op;
+}
+
+static void send_events(struct fixture *f, uint32_t id, uint64_t missed)
+{
+	uint8_t bytes[64];
+	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
+	const struct wire_events m = { missed, WIRE_EVENTS_JSON, SPAN_LIT("{}\n") };
+
+	wire_events_encode(&w, &m);
+	assert_int_equal(wire_send(f->daemon, WIRE_EVENTS, id,
+				   (struct span){ (const char *)bytes, w.len }, NULL, 0),
+			 0);
+	turn(f);
+}
+
+static uint32_t subscribed(struct fixture *f, struct heard *h)
+{
+	uint32_t id = 0;
+
+	subscribe(f, h, 60000);
+	assert_int_equal(next_op(f, &id), WIRE_OP_SUBSCRIBE);
+	respond(f, id, 200, "{}");
+	turn(f);
+	assert_int_equal(h->status, 200);
+	return id;
+}
+
+static void events_come_to_who_subscribed_until_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct heard a, b;
+	uint32_t id_a = subscribed(f, &a), id_b = subscribed(f, &b), id;
+
+	send_events(f, id_b, 3);
+	send_events(f, id_a, 0);
+	send_events(f, id_b, 4);
+	assert_int_equal(a.events, 1);
+	assert_int_equal(b.events, 2);
+	assert_int_equal(b.missed, 7);
+	assert_int_equal(wire_send(f->daemon, WIRE_EVENTS_END, id_a, SPAN_LIT("over"), NULL, 0), 0);
+	turn(f);
+	assert_int_equal(a.ends, 1);
+	assert_int_equal(b.ends, 0);
+	link_unsubscribe(f->link, &b);
+	link_unsubscribe(f->link, &a); /* there is none any more */
+	assert_int_equal(b.ends, 1);
+	assert_int_equal(next_op(f, &id), WIRE_OP_UNSUBSCRIBE);
+	assert_int_equal(id, id_b);
+	assert_int_equal(next_op(f, &id), 0);
+}
+
+static void a_subscription_that_nobody_wants_is_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct heard h;
+	uint32_t id = subscribed(f, &h), got;
+
+	h.unwanted = true;
+	send_events(f, id, 0);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(next_op(f, &got), WIRE_OP_UNSUBSCRIBE);
+	assert_int_equal(got, id);
+	send_events(f, id, 0); /* was on its way: said again, and no more */
+	assert_int_equal(next_op(f, &got), WIRE_OP_UNSUBSCRIBE);
+	assert_int_equal(h.events, 1);
+}
+
+static void a_refused_subscription_has_no_end(void **state)
+{
+	struct fixture *f = *state;
+	struct heard h;
+	uint32_t id;
+
+	subscribe(f, &h, 60000);
+	assert_int_equal(next_op(f, &id), WIRE_OP_SUBSCRIBE);
+	respond(f, id, 401, "{}");
+	turn(f);
+	assert_int_equal(h.status, 401);
+	link_close(f->link);
+	assert_int_equal(h.ends, 0);
+}
+
+static void an_answer_that_comes_too_late_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+	struct heard h;
+	uint32_t id, got;
+
+	subscribe(f, &h, 1);
+	assert_int_equal(next_op(f, &id), WIRE_OP_SUBSCRIBE);
+	while (h.answers == 0)
+		turn(f);
+	assert_int_equal(h.status, 503);
+	respond(f, id, 200, "{}");
+	turn(f);
+	assert_int_equal(h.answers, 1);
+	assert_int_equal(next_op(f, &got), WIRE_OP_UNSUBSCRIBE);
+	assert_int_equal(got, id);
+}
+
+static void the_end_of_the_link_ends_its_subscriptions(void **state)
+{
+	struct fixture *f = *state;
+	struct heard h, more;
+
+	subscribed(f, &h);
+	close(f->daemon);
+	f->daemon = -1;
+	turn(f);
+	assert_int_equal(h.ends, 1);
+	subscribe(f, &more, 60000);
+	assert_int_equal(more.status, 503);
+}
+
+static void more_subscriptions_than_there_is_room_for_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static struct heard all[LINK_MAX_SUBSCRIPTIONS + 1];
+	uint32_t id;
+
+	for (size_t i = 0; i < LINK_MAX_SUBSCRIPTIONS; i++)
+		subscribed(f, &all[i]);
+	subscribe(f, &all[LINK_MAX_SUBSCRIPTIONS], 60000);
+	assert_int_equal(next_op(f, &id), WIRE_OP_SUBSCRIBE);
+	respond(f, id, 200, "{}");
+	turn(f);
+	assert_int_equal(all[LINK_MAX_SUBSCRIPTIONS].status, 503);
+	assert_int_equal(next_op(f, &id), WIRE_OP_UNSUBSCRIBE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest link[] = {
@@ -497,6 +686,12 @@ int main(void)
 		LINK_TEST(a_full_socket_queues_up_to_a_limit_and_in_order),
 		LINK_TEST(other_threads_ask_and_the_main_thread_is_called),
 		LINK_TEST(freeing_the_link_answers_what_waits),
+		LINK_TEST(events_come_to_who_subscribed_until_the_end),
+		LINK_TEST(a_subscription_that_nobody_wants_is_ended),
+		LINK_TEST(a_refused_subscription_has_no_end),
+		LINK_TEST(an_answer_that_comes_too_late_is_taken_back),
+		LINK_TEST(the_end_of_the_link_ends_its_subscriptions),
+		LINK_TEST(more_subscriptions_than_there_is_room_for_are_refused),
 	};
 
 	return cmocka_run_group_tests(link, NULL, NULL);

@@ -78,6 +78,12 @@ static int decode_disk(struct span p)
 
 	return wire_disk_decode(p, &m, NULL);
 }
+static int decode_events(struct span p)
+{
+	struct wire_events m;
+
+	return wire_events_decode(p, &m, NULL);
+}
 static int decode_config(struct span p)
 {
 	struct wire_config m;
@@ -219,6 +225,44 @@ static void small_messages_come_back_as_sent(void **state)
 	assert_int_equal(disk_back.slot, 1);
 	assert_int_equal(disk_back.volumes_bytes, 6);
 	assert_exact(written(&w), decode_disk);
+}
+
+static void events_come_back_as_sent(void **state)
+{
+	struct wire_writer w = writer();
+	const struct wire_events m = { 1ULL << 40, WIRE_EVENTS_TEXT, SPAN_LIT("a\nb\n\x1b\0") };
+	struct wire_events back;
+
+	(void)state;
+	wire_events_encode(&w, &m);
+	assert_int_equal(wire_events_decode(written(&w), &back, NULL), 0);
+	assert_int_equal(back.missed, 1ULL << 40);
+	assert_int_equal(back.format, WIRE_EVENTS_TEXT);
+	assert_int_equal(back.bytes.n, m.bytes.n);
+	assert_memory_equal(back.bytes.p, m.bytes.p, m.bytes.n);
+	assert_exact(written(&w), decode_events);
+	bytes[8] = WIRE_EVENTS_RECORD + 1;
+	assert_int_equal(decode_events(written(&w)), -EPROTO);
+}
+
+static void a_subscription_is_a_request(void **state)
+{
+	static const enum wire_op ops[] = { WIRE_OP_SUBSCRIBE, WIRE_OP_UNSUBSCRIBE };
+	struct wire_request back;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		struct wire_writer w = writer();
+		const struct wire_request m = { .op = ops[i],
+						.query = SPAN_LIT("type=exec&format=json") };
+
+		wire_request_encode(&w, &m);
+		assert_int_equal(wire_request_decode(written(&w), &back, NULL), 0);
+		assert_int_equal(back.op, ops[i]);
+		assert_span(back.query, "type=exec&format=json");
+	}
+	bytes[0] = WIRE_OP_UNSUBSCRIBE + 1;
+	assert_int_equal(decode_request((struct span){ (char *)bytes, 32 }), -EPROTO);
 }
 
 static void samples_come_back_as_sent(void **state)
@@ -578,6 +622,8 @@ int main(void)
 		cmocka_unit_test(a_response_with_values_out_of_range_is_refused),
 		cmocka_unit_test(a_container_comes_back_as_sent),
 		cmocka_unit_test(small_messages_come_back_as_sent),
+		cmocka_unit_test(events_come_back_as_sent),
+		cmocka_unit_test(a_subscription_is_a_request),
 		cmocka_unit_test(samples_come_back_as_sent),
 		cmocka_unit_test(a_sample_count_that_does_not_fit_is_refused),
 		cmocka_unit_test(a_host_sample_comes_back_as_sent),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent_sensor - what the agent_sensor_*.c files share. Loop's thread only. */
+#ifndef BULKHEAD_AGENT_SENSOR_H
+#define BULKHEAD_AGENT_SENSOR_H
+
+#include "collector/agent_internal.h"
+#include "collector/redact.h"
+#include "collector/resolve.h"
+#include "collector/sensor.h"
+
+#define RECORD_BYTES (EVENT_MAX_BYTES + 4 * (EVENT_STRING_MAX + 8))
+
+/* A cgroup key of the programs and the container that it is of. */
+struct cgroup_ref;
+
+struct agent_target {
+	uint32_t pid_ns, ns_pid;
+	struct process_key key;
+};
+
+struct agent_sensor {
+	struct agent *agent;
+	struct sensor *kernel; /* NULL: refused, `problem` says why */
+	char problem[160];
+	struct loop_source *ring, *timer;
+	bool quiet;		 /* records come without a wake-up; the timer looks */
+	bool settled;		 /* nothing came in the last look */
+	bool going_on;		 /* a slice is deferred */
+	bool changed;		 /* something went to subscribers since the last flush */
+	struct cgroup_ref *refs; /* a hash by key */
+	struct cgwatch *unified; /* the v2 tree, where controllers are on v1 */
+	uint64_t cgroups;	 /* entries that user space wrote */
+	struct resolver *resolver;
+	struct redact redact;
+	struct buf scratch;
+	/* Numbers in pid namespaces that were asked for; looking one up costs a walk over the
+	 * table, so that a process that asks for others all day gets few of them named. */
+	struct agent_target targets[64];
+	uint64_t target_second;
+	uint32_t target_walks;
+	struct sensor_state state;
+	uint64_t lost_told[EVENT_TYPE_COUNT], lost_warned_ns;
+	uint64_t minute_walked;
+	bool walking;
+	uint64_t event_boot_ns;			  /* of the newest event */
+	_Alignas(8) uint8_t record[RECORD_BYTES]; /* a record with strings replaced or added */
+	_Alignas(8) uint8_t record2[RECORD_BYTES];
+};
+
+/* agent_sensor_events.c: one record from the ring */
+void agent_sensor_record(void *ctx, const void *record, size_t bytes);
+
+/* agent_sensor_cgroups.c */
+void agent_sensor_expire_refs(struct agent *a, bool all);
+
+#endif

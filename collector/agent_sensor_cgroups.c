@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the programs know of cgroups: whose each is. A cgroup that they do not know is told whole,
+ * so every one is entered as soon as it is known to be the host's or a container's. */
+#include "collector/agent_sensor.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define KEEP_NS (20 * NS_PER_S) /* the container of late events */
+
+struct cgroup_ref {
+	uint64_t key;
+	struct container *c; /* a reference */
+	uint64_t ended_ns;   /* monotonic; 0: lives */
+	UT_hash_handle hh;
+};
+
+static bool is_v1(const struct agent *a)
+{
+	return a->layout.mode != CGROUP_V2;
+}
+
+static uint64_t watched_key(const struct agent *a, uint64_t inode)
+{
+	return is_v1(a) ? inode | CGROUP_KEY_V1 : inode;
+}
+
+static void remember_key(struct agent_sensor *s, uint64_t key, struct container *c)
+{
+	struct cgroup_ref *r;
+
+	HASH_FIND(hh, s->refs, &key, sizeof(key), r);
+	if (r) {
+		container_unref(r->c);
+		r->c = container_ref(c);
+		r->ended_ns = 0;
+		return;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return;
+	r->key = key;
+	r->c = container_ref(c);
+	HASH_ADD(hh, s->refs, key, sizeof(r->key), r);
+	if (!r->hh.tbl) {
+		container_unref(r->c);
+		free(r);
+	}
+}
+
+static void forget_ref(struct agent_sensor *s, struct cgroup_ref *r)
+{
+	HASH_DEL(s->refs, r);
+	container_unref(r->c);
+	free(r);
+}
+
+struct container *agent_sensor_find(struct agent *a, uint64_t container_cgroup, uint32_t hierarchy)
+{
+	uint64_t key = hierarchy == EVENT_CGROUP_V1 ? container_cgroup | CGROUP_KEY_V1
+						    : container_cgroup;
+	struct cgroup_ref *r = NULL;
+
+	if (a->sensor && container_cgroup)
+		HASH_FIND(hh, a->sensor->refs, &key, sizeof(key), r);
+	return r ? r->c : NULL;
+}
+
+static void enter(struct agent_sensor *s, uint64_t key, uint64_t container, uint32_t slot)
+{
+	const struct cgroup_entry entry = {
+		.container = container,
+		.kind = container ? ENTRY_CONTAINER : ENTRY_HOST,
+		.slot = container ? slot : ~0U,
+	};
+
+	if (s->kernel && sensor_set_cgroup(s->kernel, key, &entry) == 0)
+		s->cgroups++;
+}
+
+/* The outermost container at or above a path: what it makes below itself is its own. */
+static struct container *container_above(const struct agent *a, const char *path)
+{
+	struct container *c = container_table_find_path(a->table, path);
+	char part[PATH_MAX];
+
+	for (size_t i = 1; path[i] && i < sizeof(part); i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		struct container *above = container_table_find_path(a->table, part);
+
+		if (above && above->kind == CGROUP_CONTAINER)
+			return above;
+	}
+	return c && (c->kind == CGROUP_CONTAINER || c->kind == CGROUP_SERVICE) ? c : NULL;
+}
+
+void agent_sensor_cgroup(struct agent *a, const char *path, uint64_t inode, bool pending)
+{
+	struct agent_sensor *s = a->sensor;
+	struct container *c;
+
+	if (!s || !s->kernel || strcmp(path, "/") == 0)
+		return;
+	c = container_above(a, path);
+	if (c)
+		enter(s, watched_key(a, inode), watched_key(a, c->inode), c->slot);
+	else if (!pending)
+		enter(s, watched_key(a, inode), 0, 0);
+}
+
+void agent_sensor_cgroup_gone(struct agent *a, uint64_t inode)
+{
+	if (a->sensor && a->sensor->kernel)
+		sensor_drop_cgroup(a->sensor->kernel, watched_key(a, inode));
+}
+
+static uint64_t unified_inode(const struct agent *a, const char *path)
+{
+	struct stat st;
+
+	if (!is_v1(a) || a->layout.unified_fd < 0 ||
+	    fstatat(a->layout.unified_fd, path + 1, &st, 0) < 0)
+		return 0;
+	return st.st_ino;
+}
+
+void agent_sensor_container(struct agent *a, struct container *c)
+{
+	struct agent_sensor *s = a->sensor;
+
+	if (!s || (c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE))
+		return;
+	struct container *owner = container_above(a, c->cgroup_path);
+
+	if (!owner)
+		owner = c;
+	if (s->kernel && owner == c)
+		sensor_reset_slot(s->kernel, c->slot);
+	enter(s, watched_key(a, c->inode), watched_key(a, owner->inode), owner->slot);
+	remember_key(s, watched_key(a, c->inode), c);
+	c->unified_inode = unified_inode(a, c->cgroup_path);
+	if (!c->unified_inode)
+		return;
+	enter(s, c->unified_inode, owner->unified_inode ? owner->unified_inode : c->unified_inode,
+	      owner->slot);
+	remember_key(s, c->unified_inode, c);
+}
+
+static void end_key(struct agent_sensor *s, uint64_t key, const struct container *c)
+{
+	struct cgroup_ref *r;
+
+	HASH_FIND(hh, s->refs, &key, sizeof(key), r);
+	if (r && r->c == c)
+		r->ended_ns = mono_ns();
+	if (s->kernel)
+		sensor_drop_cgroup(s->kernel, key);
+}
+
+void agent_sensor_container_end(struct agent *a, struct container *c)
+{
+	if (!a->sensor || (c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE))
+		return;
+	end_key(a->sensor, watched_key(a, c->inode), c);
+	if (c->unified_inode)
+		end_key(a->sensor, c->unified_inode, c);
+}
+
+void agent_sensor_expire_refs(struct agent *a, bool all)
+{
+	struct agent_sensor *s = a->sensor;
+	const uint64_t now = mono_ns();
+	struct cgroup_ref *r, *next;
+
+	HASH_ITER (hh, s->refs, r, next)
+		if (all || (r->ended_ns && now - r->ended_ns > KEEP_NS))
+			forget_ref(s, r);
+}
+
+/* --- the v2 tree beside v1 ---------------------------------------------------------------------
+ * systemd keeps its own groups there, and containers appear under the path that they have on v1. */
+
+static void on_unified(void *ctx, const struct cgwatch_event *ev)
+{
+	struct agent *a = ctx;
+	struct agent_sensor *s = a->sensor;
+	struct container *c;
+	struct identity id;
+
+	if (!s->kernel || strcmp(ev->path, "/") == 0)
+		return;
+	if (ev->gone) {
+		sensor_drop_cgroup(s->kernel, ev->inode);
+		return;
+	}
+	c = container_above(a, ev->path);
+	identity_from_path(ev->path, a->config.services, &id);
+	if (c && strcmp(c->cgroup_path, ev->path) == 0) { /* it came after its place on v1 */
+		c->unified_inode = ev->inode;
+		remember_key(s, ev->inode, c);
+	}
+	if (c)
+		enter(s, ev->inode, c->unified_inode ? c->unified_inode : ev->inode, c->slot);
+	else if (id.kind != CGROUP_CONTAINER) /* else pending until v1 tells */
+		enter(s, ev->inode, 0, 0);
+}
+
+int agent_sensor_watch(struct agent *a, struct err *e)
+{
+	if (!a->sensor || !a->sensor->kernel || !is_v1(a) || a->layout.unified_fd < 0)
+		return 0;
+	return cgwatch_new(&a->sensor->unified, a->loop, a->layout.unified_fd,
+			   a->layout.unified_path, 10000, on_unified, NULL, a, e);
+}
