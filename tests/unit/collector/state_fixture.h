@@ -22,6 +22,8 @@ struct fixture {
 	struct cgroup_layout layout;
 	struct agent_counters counters;
 	struct wire_serve_stats serve;
+	struct sensor_program programs[3];
+	struct sensor_state sensor;
 	struct agent_state state;
 	struct container *root;
 };
@@ -89,7 +91,21 @@ static inline void fixture_init(struct fixture *f, uint32_t max, bool v2)
 				       .cpu_sockets = 1,
 				       .memory_bytes = 1 << 30,
 				       .swap_bytes = 4096 };
-	f->state = (struct agent_state){ .config = &f->config,
+	f->programs[0] = (struct sensor_program){ .name = "on_exec", .on = true };
+	f->programs[1] = (struct sensor_program){ .name = "on_state", .reason = "load: no" };
+	f->programs[2] = (struct sensor_program){ .name = "not_asked_for" };
+	f->sensor =
+		(struct sensor_state){ .mode = SENSOR_TRACEPOINT,
+				       .problem = "",
+				       .programs = f->programs,
+				       .programs_n = 3,
+				       .maps = { { "events", NULL, 8192, 0, 8192, 0 },
+						 { "cgroups", "sensor_cgroups", 4096, 3, 10, 1 } },
+				       .maps_n = 2 };
+	f->sensor.counts.sent[EVENT_EXEC] = 7;
+	f->sensor.counts.dropped[DROP_SHED][EVENT_STAT] = 5;
+	f->state = (struct agent_state){ .sensor = &f->sensor,
+					 .config = &f->config,
 					 .containers = f->table,
 					 .machine = &f->machine,
 					 .machine_live = &f->live,

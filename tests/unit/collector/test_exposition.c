@@ -492,6 +492,63 @@ static void promtool_reads_the_text_and_finds_no_fault_with_our_own_names(void *
 	assert_string_equal(ours, "");
 }
 
+static void the_sensor_tells_its_mode_its_programs_and_what_it_lost(void **state)
+{
+	static const char *const wanted[] = {
+		"bulkhead_sensor_info{mode=\"tracepoint\",problem=\"\"} 1\n",
+		"bulkhead_sensor_program{program=\"on_exec\",reason=\"\"} 1\n",
+		"bulkhead_sensor_program{program=\"on_state\",reason=\"load: no\"} 0\n",
+		"bulkhead_sensor_events_total{type=\"exec\"} 7\n",
+		"bulkhead_sensor_dropped_total{reason=\"shed\",type=\"stat\"} 5\n",
+		"bulkhead_sensor_dropped_total{reason=\"full\",type=\"exec\"} 0\n",
+		"bulkhead_sensor_map_bytes{map=\"events\"} 8192\n",
+		"bulkhead_capacity{table=\"sensor_cgroups\"} 10\n",
+		"bulkhead_used{table=\"sensor_cgroups\"} 3\n",
+		"bulkhead_refused_total{table=\"sensor_cgroups\"} 1\n",
+	};
+	AUTO_FIXTURE struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 8, false);
+	AUTO_FREE char *text = render(&f, false);
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!strstr(text, wanted[i]))
+			fail_msg("no line '%s'", wanted[i]);
+	assert_null(strstr(text, "not_asked_for"));
+}
+
+static void a_sensor_that_is_off_tells_why_and_shows_no_figures(void **state)
+{
+	AUTO_FIXTURE struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 8, false);
+	f.sensor = (struct sensor_state){ .problem = "no \"BTF\"" };
+	AUTO_FREE char *text = render(&f, false);
+
+	assert_non_null(
+		strstr(text, "bulkhead_sensor_info{mode=\"off\",problem=\"no \\\"BTF\\\"\"} 1\n"));
+	assert_null(strstr(text, "bulkhead_sensor_events_total{"));
+	assert_null(strstr(text, "bulkhead_sensor_dropped_total{"));
+}
+
+static void traffic_by_socket_is_shown_where_it_is_known(void **state)
+{
+	AUTO_FIXTURE struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 8, false);
+	struct container *c = add_sampled(&f, "/docker/a", false);
+
+	c->traffic = (struct account){ 11, 12, 13, 14 };
+	c->has_traffic = true;
+	AUTO_FREE char *text = render(&f, false);
+
+	assert_non_null(strstr(text, "bulkhead_container_network_receive_bytes_total{"));
+	assert_non_null(strstr(text, "} 14\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest exposition[] = {
@@ -509,6 +566,9 @@ int main(void)
 		cmocka_unit_test(containers_may_come_and_go_between_slices),
 		cmocka_unit_test(a_text_beyond_the_limit_is_an_error),
 		cmocka_unit_test(every_metric_has_a_proper_name_type_and_help),
+		cmocka_unit_test(the_sensor_tells_its_mode_its_programs_and_what_it_lost),
+		cmocka_unit_test(a_sensor_that_is_off_tells_why_and_shows_no_figures),
+		cmocka_unit_test(traffic_by_socket_is_shown_where_it_is_known),
 		cmocka_unit_test(promtool_reads_the_text_and_finds_no_fault_with_our_own_names),
 	};
 
