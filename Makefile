@@ -122,7 +122,8 @@ $(OUT)/gen/sensor.bpf.o: bpf/sensor.bpf.c $(wildcard bpf/*.h) $(OUT)/flags
 	$(Q)$(BPFTOOL) gen object $@ $@.raw
 $(OUT)/gen/sensor.skel.h: $(OUT)/gen/sensor.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name sensor_bpf > $@
-$(OBJ)/collector/sensor.o $(OBJ)/collector/sensor_maps.o: $(OUT)/gen/sensor.skel.h
+$(OBJ)/collector/sensor.o $(OBJ)/collector/sensor_maps.o $(OBJ)/collector/sensor_trampoline.o: \
+	$(OUT)/gen/sensor.skel.h
 
 $(OUT)/libdaemon.a: $(call objs,$(DAEMON_SRC))
 $(OUT)/libserve.a: $(call objs,$(SERVE_SRC)) $(SERVE_GEN)
@@ -182,6 +183,7 @@ vm-test: all tools
 # Figures, never asserted: run on a quiet machine.
 bench: all tools
 	@$(PYTHON) tests/bench/bench.py $(OUT) $(BENCH_ARGS)
+	@$(PYTHON) tests/bench/sensor.py $(OUT) $(SENSOR_BENCH_ARGS)
 
 # --- fuzzing: clang's libFuzzer; the parsers are compiled once for all targets ---------------
 FUZZ_DIR := $(BUILD)/fuzz

@@ -99,7 +99,7 @@ static __always_inline void read_arguments(struct call *c, struct pt_regs *regs)
 static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 flags, __s32 number,
 					__s64 result)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 	struct call c;
 
 	if (id == CALL_NONE || id >= CALL_COUNT)
@@ -115,6 +115,7 @@ static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 fl
 	if (id != CALL_socketcall && c.type != EVENT_EXEC &&
 	    !is_wanted(&c.entry, (int)c.known, c.type)) {
 		count_drop(DROP_MASK, c.type);
+		resolved_end(&c);
 		return 0;
 	}
 	if ((__u32)t->tgid == switches.own_pid || (__u32)t->tgid == switches.serve_pid)
@@ -123,7 +124,43 @@ static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 fl
 	if (id == CALL_socketcall &&
 	    (!unwrap_socketcall(&c) || !is_wanted(&c.entry, (int)c.known, c.type)))
 		return 0;
-	return dispatch(&c);
+	dispatch(&c);
+	resolved_end(&c);
+	return 0;
+}
+
+/* Which call it was. The table is picked by how this call was made: a 64-bit program can make
+ * 32-bit calls. */
+static __always_inline __u32 call_made(const struct pt_regs *regs, __s32 *number, __u16 *flags)
+{
+	struct task_struct *t = current_task();
+	__u64 n = regs->orig_ax;
+
+	if (t->thread_info.status & TS_COMPAT) {
+		n = (__u32)n;
+		if (n >= CALLS_MAX)
+			return CALL_NONE;
+		*flags = EVENT_COMPAT;
+		*number = (__s32)n;
+		return calls32[n];
+	}
+	if (n & X32_SYSCALL_BIT) {
+		n &= ~(__u64)X32_SYSCALL_BIT;
+		*flags = EVENT_X32;
+	}
+	if (n >= CALLS_MAX)
+		return CALL_NONE;
+	*number = (__s32)n;
+	return calls64[n];
+}
+
+static __always_inline int observe_return(struct pt_regs *regs, long result)
+{
+	__s32 number = -1;
+	__u16 flags = 0;
+	__u32 id = call_made(regs, &number, &flags);
+
+	return id ? observe_call(regs, id, flags, number, result) : 0;
 }
 
 #endif

@@ -141,7 +141,7 @@ _Static_assert(sizeof(struct event_head) == 136, "event layout is shared with us
 
 enum event_file_flag {
 	FILE_UPPER = 1 << 0,	/* in the overlay's upper layer: not from the image */
-	FILE_FOREIGN = 1 << 1,	/* on another file system than the process's root */
+	FILE_FOREIGN = 1 << 1,	/* on another file system than "/": a volume, a bind mount, proc */
 	FILE_MEMORY = 1 << 2,	/* memfd or System V shared memory: has no name on disk */
 	FILE_DELETED = 1 << 3,	/* the name is gone */
 	FILE_OVERLAY = 1 << 4,	/* on an overlay: FILE_UPPER has a meaning */
@@ -322,7 +322,7 @@ enum event_tag {
 enum event_string_flag {
 	STRING_CUT = 1 << 0,	 /* longer in truth; of a path the front is missing */
 	STRING_UNREAD = 1 << 1,	 /* the memory of the process could not be read */
-	STRING_OUTSIDE = 1 << 2, /* a path that does not hang below the container's root */
+	STRING_OUTSIDE = 1 << 2, /* a path that hangs in no mount tree */
 	STRING_DELETED = 1 << 3,
 	/* Put there by user space, for calls whose objects the kernel's side cannot see: */
 	STRING_LATE = 1 << 4,	 /* looked up a moment after the call */

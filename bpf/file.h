@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_BPF_FILE_H
 #define BULKHEAD_BPF_FILE_H
 
-#include "bpf/filter.h"
+#include "bpf/resolved.h"
 
 #define AT_REMOVEDIR	 0x200
 #define O_ACCMODE	 00000003
@@ -33,7 +33,7 @@
 /* Not on one line with an object's address: this reads what was opened, from the table. */
 static __always_inline struct file *file_of(__s32 fd)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 	struct files_struct *files = t->files;
 	struct file *f = NULL;
 
@@ -78,16 +78,8 @@ static __always_inline int in_upper_layer(struct inode *inode)
 	return upper != NULL;
 }
 
-static __always_inline struct super_block *root_super_block(void)
-{
-	struct task_struct *t = bpf_get_current_task_btf();
-	struct nsproxy *p = t->nsproxy;
-
-	return p ? BPF_CORE_READ(p, pid_ns_for_children, child_reaper, fs, root.mnt, mnt_sb) : NULL;
-}
-
 static __always_inline __u16 file_flags(struct vfsmount *mnt, struct dentry *dentry,
-					struct inode *inode, struct super_block *sb, __u32 magic)
+					struct inode *inode, __u32 magic)
 {
 	__u16 flags = FILE_KNOWN;
 
@@ -97,8 +89,6 @@ static __always_inline __u16 file_flags(struct vfsmount *mnt, struct dentry *den
 		flags |= FILE_KERNEL;
 	if (magic == MAGIC_TMPFS && (BPF_CORE_READ(mnt, mnt_flags) & MNT_INTERNAL))
 		flags |= FILE_MEMORY;
-	else if (sb != root_super_block())
-		flags |= FILE_FOREIGN;
 	if (BPF_CORE_READ(inode, i_nlink) == 0 || unhashed(dentry))
 		flags |= FILE_DELETED;
 	return flags;
@@ -125,14 +115,24 @@ static __always_inline void fill_file(struct event_file *f, struct vfsmount *mnt
 	f->gid = BPF_CORE_READ(inode, i_gid.val);
 	f->rdev = BPF_CORE_READ(inode, i_rdev);
 	f->links = BPF_CORE_READ(inode, i_nlink);
-	f->flags = file_flags(mnt, dentry, inode, sb, f->fs_magic);
+	f->flags = file_flags(mnt, dentry, inode, f->fs_magic);
+}
+
+/* The file with its path; whether it is on another file system than "/" is known after the walk. */
+static __always_inline void put_file(struct scratch *s, struct event_file *f, __u32 tag,
+				     struct vfsmount *mnt, struct dentry *dentry)
+{
+	fill_file(f, mnt, dentry);
+	put_path(s, tag, (__u64)mnt, (__u64)dentry);
+	if ((f->flags & FILE_KNOWN) && !(f->flags & FILE_MEMORY) &&
+	    s->root_sb != (__u64)BPF_CORE_READ(mnt, mnt_sb))
+		f->flags |= FILE_FOREIGN;
+	record_head(s)->flags |= EVENT_RESOLVED;
 }
 
 /* What a repeat of an open is known by, twice: by plain loads where the kernel (6.2 and later) lets
  * a program look through an address from the table of descriptors, else by copying reads. It runs
  * for every open of every container, and a copying read costs as much as ten loads. */
-extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
-
 #define LOAD(pointer, field) ((pointer)->field)
 #define COPY(pointer, field) BPF_CORE_READ(pointer, field)
 #define DEFINE_FILE_KEY(name, READ, MOUNT)                                                         \
@@ -235,7 +235,7 @@ static __always_inline char first_byte(__u64 pointer)
 /* The directory that a relative name starts from. */
 static __always_inline int directory_of(__s32 dirfd, struct vfsmount **mnt, struct dentry **dentry)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 
 	if (dirfd == AT_FDCWD) {
 		struct fs_struct *fs = t->fs;
@@ -301,7 +301,7 @@ static __always_inline int opened(struct call *c, struct opening *o)
 	struct event_open *e = record_fixed(s);
 
 	fill_open(e, o);
-	fill_file(&e->file, mnt, dentry);
+	put_file(s, &e->file, TAG_PATH, mnt, dentry);
 	/* O_CREAT opens what is there, too: only what was made is a creation */
 	if (!(BPF_CORE_READ(f, f_mode) & FMODE_CREATED) &&
 	    ((__u32)o->how.flags & O_TMPFILE) != O_TMPFILE)
@@ -312,8 +312,6 @@ static __always_inline int opened(struct call *c, struct opening *o)
 		remember(c, &k, DROP_VERDICT);
 		return 0;
 	}
-	record_head(s)->flags |= EVENT_RESOLVED;
-	put_path(s, TAG_PATH, (__u64)mnt, (__u64)dentry);
 	put_user_string(s, TAG_RAW, o->raw);
 	if (record_send(s))
 		remember(c, &k, DROP_REPEAT);
@@ -332,7 +330,8 @@ __noinline __u64 hash_user_name(__u64 raw)
 	__builtin_memset(p->bytes, 0, 256);
 	long n = bpf_probe_read_user_str(p->bytes, 256, (const void *)raw);
 
-#pragma unroll
+	/* unrolled, all of them would be loaded first, onto the stack */
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < 256 / 8; i++)
 		hash = mix(hash, ((__u64 *)p->bytes)[i]);
 	p->busy = 0;
@@ -363,8 +362,12 @@ static __always_inline int not_opened(struct call *c, struct opening *o)
 
 	if (!s)
 		return 0;
-	fill_open(record_fixed(s), o);
+	struct event_open *e = record_fixed(s);
+
+	fill_open(e, o);
 	put_user_string(s, TAG_RAW, o->raw);
+	if (c->result == -EPERM)
+		put_resolved(s, &e->file);
 	if (relative)
 		put_path(s, TAG_BASE, (__u64)mnt, (__u64)dentry);
 	if (record_send(s) && k.inode)
@@ -517,9 +520,7 @@ static __always_inline void put_descriptor(struct scratch *s, struct event_file 
 	struct vfsmount *mnt = BPF_CORE_READ(f, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(f, f_path.dentry);
 
-	fill_file(out, mnt, dentry);
-	record_head(s)->flags |= EVENT_RESOLVED;
-	put_path(s, TAG_PATH, (__u64)mnt, (__u64)dentry);
+	put_file(s, out, TAG_PATH, mnt, dentry);
 }
 
 __noinline int observe_path(struct call *c)
@@ -548,10 +549,12 @@ __noinline int observe_path(struct call *c)
 
 	fill_path_call(e, c, w);
 	put_names(s, c, w);
+	int known = put_resolved(s, NULL);
+
 	if (w->fd >= 0)
 		put_descriptor(s, &e->file, (__s32)argument(c, w->fd));
-	if (c->type == EVENT_CHROOT && c->result == 0) {
-		struct task_struct *t = bpf_get_current_task_btf();
+	if (c->type == EVENT_CHROOT && c->result == 0 && !known) {
+		struct task_struct *t = current_task();
 		struct fs_struct *fs = t->fs;
 
 		record_head(s)->flags |= EVENT_RESOLVED;

@@ -19,7 +19,7 @@ static __always_inline int is_wanted(const struct cgroup_entry *e, int known, __
 
 static __always_inline void repeat_begin(struct repeat_key *k, const struct call *c)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 
 	k->start_boot_ns = t->group_leader->start_boottime;
 	k->pid = (__u32)t->tgid;

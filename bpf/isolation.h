@@ -180,7 +180,7 @@ __noinline int observe_isolation(struct call *c)
 {
 	if (!c || is_quiet(c))
 		return 0;
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 	struct scratch *s = record_begin(c, c->type, sizeof(struct event_call));
 
 	if (!s)
@@ -201,6 +201,7 @@ __noinline int observe_isolation(struct call *c)
 		fill_socket(&e->socket, sock_of_file(file_of((__s32)c->args[1])));
 	}
 	put_call_strings(s, c);
+	put_resolved(s, NULL);
 	if (fd >= 0)
 		put_descriptor(s, &e->file, fd);
 	record_send(s);

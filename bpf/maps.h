@@ -101,8 +101,9 @@ struct {
 
 /* Where a record is made: the stack has 512 bytes. */
 struct scratch {
-	__u32 busy; /* taken by compare and swap: preemption does not nest in order */
-	__u32 used; /* bytes of the record so far */
+	__u32 busy;    /* taken by compare and swap: preemption does not nest in order */
+	__u32 used;    /* bytes of the record so far */
+	__u64 root_sb; /* of the last path that was walked: the file system that "/" is on */
 	char record[EVENT_MAX_BYTES];
 };
 struct {

@@ -221,7 +221,7 @@ static __always_inline __u8 direction_of(__u32 type)
 /* By the cookie that the socket has for life: every program can ask for it. */
 static __always_inline void remember_owner(__u64 cookie, const struct call *c, __u32 direction)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 	struct flow_owner o = {
 		.since_boot_ns = bpf_ktime_get_boot_ns(),
 		.start_boot_ns = t->group_leader->start_boottime,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* path - the name of a file as the container sees it: up the dentries and mounts to the root of the
- * pid namespace's first process, or to the top of the mount tree. A chroot inside the container, a
- * symbolic link or /proc/self/root on the way in changes nothing: the walk starts at the file. */
+/* path - the name of a file as the container sees it: up the dentries and mounts to the top of the
+ * mount tree. A chroot inside the container, a namespace that it made for itself, a symbolic link
+ * or /proc/self/root on the way in changes nothing: the walk starts at the file and asks nobody's
+ * root. In a container without a mount tree of its own this is the host's name. */
 #ifndef BULKHEAD_BPF_PATH_H
 #define BULKHEAD_BPF_PATH_H
 
@@ -13,10 +14,9 @@
 struct walk {
 	struct dentry *dentry;
 	struct mount *mount;
-	struct dentry *root_dentry;
-	struct vfsmount *root_mnt;
-	__u32 slot; /* of the path scratch */
-	__u32 at;   /* the text is [at, EVENT_STRING_MAX) */
+	struct mount *root; /* the last mount before the top: what "/" is */
+	__u32 slot;	    /* of the path scratch */
+	__u32 at;	    /* the text is [at, EVENT_STRING_MAX) */
 	__u32 flags;
 	__u32 done;
 };
@@ -56,15 +56,16 @@ static int walk_step(__u32 i, void *ctx)
 
 	if (!p || w->done)
 		return 1;
-	if (d == w->root_dentry && &m->mnt == w->root_mnt)
-		return 1; /* the root of the container */
 	if (d == BPF_CORE_READ(m, mnt.mnt_root)) {
 		struct mount *up = BPF_CORE_READ(m, mnt_parent);
 
 		if (up == m || !up) {
-			w->flags |= STRING_OUTSIDE; /* cleared where this is the right top */
+			/* a mount that hangs nowhere: unmounted lazily, or never mounted */
+			if (!BPF_CORE_READ(m, mnt_ns))
+				w->flags |= STRING_OUTSIDE;
 			return 1;
 		}
+		w->root = m;
 		w->dentry = BPF_CORE_READ(m, mnt_mountpoint);
 		w->mount = up;
 		return 0;
@@ -104,17 +105,13 @@ static __always_inline int unhashed(struct dentry *d)
 static __always_inline void walk_path(struct walk *w, __u32 slot, struct path_scratch *p,
 				      struct vfsmount *mnt, struct dentry *dentry)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
-	struct pid_namespace *ns = t->nsproxy ? t->nsproxy->pid_ns_for_children : NULL;
-
 	w->dentry = dentry;
 	w->mount = real_mount(mnt);
 	w->slot = slot;
 	w->at = EVENT_STRING_MAX;
 	w->flags = unhashed(dentry) ? STRING_DELETED : 0;
 	w->done = 0;
-	w->root_dentry = BPF_CORE_READ(ns, child_reaper, fs, root.dentry);
-	w->root_mnt = BPF_CORE_READ(ns, child_reaper, fs, root.mnt);
+	w->root = w->mount;
 	bpf_loop(WALK_MAX, walk_step, w, 0);
 	if (w->at == EVENT_STRING_MAX) {
 		w->at = EVENT_STRING_MAX - 1;
@@ -150,6 +147,9 @@ __noinline int put_path(struct scratch *s, __u32 tag, __u64 mnt, __u64 dentry)
 	}
 	walk_path(&w, slot, p, (struct vfsmount *)mnt, (struct dentry *)dentry);
 	put_walked(s, tag, &w, p);
+	struct mount *root = w.root;
+
+	s->root_sb = (__u64)BPF_CORE_READ(root, mnt.mnt_sb);
 	p->busy = 0;
 	return 0;
 }

@@ -21,7 +21,7 @@
 static __always_inline void call_begin(struct call *c, __u32 type)
 {
 	__builtin_memset(c, 0, sizeof(*c));
-	c->cgroup = cgroup_key(bpf_get_current_task_btf());
+	c->cgroup = cgroup_key(current_task());
 	c->known = (__u32)find_cgroup(c->cgroup, &c->entry);
 	c->type = (__u8)type;
 	c->number = -1;
@@ -34,9 +34,7 @@ static __always_inline __u32 pid_ns_of(struct task_struct *t)
 	__u32 level = pid ? pid->level : 64;
 
 	if (level < 33)
-		bpf_probe_read_kernel(&ns, sizeof(ns),
-				      (char *)&pid->numbers[0].ns +
-					      level * bpf_core_type_size(struct upid));
+		bpf_probe_read_kernel(&ns, sizeof(ns), (char *)upid_at(pid, level) + bpf_core_field_offset(struct upid, ns));
 	return BPF_CORE_READ(ns, ns.inum);
 }
 
@@ -100,7 +98,7 @@ static __always_inline void fill_exec(struct event_exec *e, struct task_struct *
 
 static __always_inline void observe_exec(struct linux_binprm *bprm)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *t = current_task();
 	struct mm_struct *mm = t->mm;
 	struct call c;
 
@@ -117,16 +115,14 @@ static __always_inline void observe_exec(struct linux_binprm *bprm)
 	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 
-	h->flags |= EVENT_RESOLVED;
 	fill_exec(e, t, h->pid_ns);
-	fill_file(&e->file, mnt, dentry);
+	put_file(s, &e->file, TAG_PATH, mnt, dentry);
 	e->flags = exec_flags(bprm, t, &e->file);
 	if (is_elsewhere(t->real_parent, &c.entry))
 		h->flags |= EVENT_OUTSIDE;
 	if (verdict_of(&c.entry, &e->file, EVENT_EXEC) == VERDICT_KILL &&
 	    bpf_send_signal(SIGKILL) == 0)
 		h->flags |= EVENT_KILLED;
-	put_path(s, TAG_PATH, (__u64)mnt, (__u64)dentry);
 	put_path_of(s, TAG_CWD, &t->fs->pwd);
 	put_kernel_string(s, TAG_FILENAME, (__u64)BPF_CORE_READ(bprm, filename));
 	if (e->flags & EXEC_SCRIPT)
@@ -151,7 +147,6 @@ static int argument_step(__u32 i, void *ctx)
 	struct argument_walk *w = ctx;
 	struct scratch *s = w->s;
 	__u64 pointer = 0;
-	__u32 at = w->at, used = w->used;
 
 	if (w->narrow)
 		bpf_probe_read_user(&pointer, 4, (void *)(w->list + i * 4ULL));
@@ -159,6 +154,9 @@ static int argument_step(__u32 i, void *ctx)
 		bpf_probe_read_user(&pointer, 8, (void *)(w->list + i * 8ULL));
 	if (!pointer || !s)
 		return 1;
+	__u32 at = w->at, used = w->used;
+
+	barrier_var(used); /* checked and used in one register */
 	if (at > STRINGS_END || used > EVENT_STRING_MAX - 256) {
 		w->cut = 1;
 		return 1;
@@ -195,8 +193,12 @@ __noinline int observe_failed_exec(struct call *c)
 
 	if (!s)
 		return 0;
+	struct event_exec *e = record_fixed(s);
+
 	put_user_string(s, TAG_RAW, raw);
 	put_base(s, TAG_BASE, raw, at ? (__s32)c->args[0] : AT_FDCWD);
+	if (c->result == -EPERM)
+		put_resolved(s, &e->file);
 	put_argument_list(s, list, c->flags & (EVENT_COMPAT | EVENT_X32));
 	record_send(s);
 	return 0;

@@ -66,8 +66,11 @@ static __always_inline void *record_fixed(struct scratch *s)
 /* Types of little value make room for those of more: 0 when this one must. */
 static __always_inline int has_room(__u32 type)
 {
-	__u64 limit = type < EVENT_TYPE_COUNT ? switches.shed_at[type] : 0;
+	__u64 limit = 0;
 
+	barrier_var(type); /* else older verifiers check one copy of it, and another is used */
+	if (type < EVENT_TYPE_COUNT)
+		limit = switches.shed_at[type];
 	return !limit || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < limit;
 }
 
@@ -111,7 +114,7 @@ static __always_inline struct scratch *record_begin(const struct call *c, __u32 
 	struct scratch *s = record_begin_bare(c, type, fixed);
 
 	if (s)
-		fill_process(record_head(s), bpf_get_current_task_btf());
+		fill_process(record_head(s), current_task());
 	return s;
 }
 

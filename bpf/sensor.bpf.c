@@ -7,6 +7,7 @@
 
 #include "bpf/dispatch.h"
 #include "bpf/traffic.h"
+#include "bpf/trampoline.h"
 
 char program_license[] SEC("license") = "GPL";
 
@@ -23,14 +24,14 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	observe_fork(parent, child);
+	observe_fork(as_task(parent), as_task(child));
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	observe_exit(task);
+	observe_exit(as_task(task));
 	return 0;
 }
 
@@ -44,7 +45,7 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 SEC("tp_btf/signal_generate")
 int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct *task)
 {
-	observe_signal(sig, info, task);
+	observe_signal(sig, info, as_task(task));
 	return 0;
 }
 
@@ -65,7 +66,7 @@ int BPF_PROG(on_cgroup_rmdir, struct cgroup *group)
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *group, const char *path, struct task_struct *task)
 {
-	observe_cgroup_attach(group, path, task);
+	observe_cgroup_attach(group, path, as_task(task));
 	return 0;
 }
 
@@ -78,7 +79,7 @@ int on_task(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	__builtin_memset(&record, 0, sizeof(record));
-	fill_task(&record, task);
+	fill_task(&record, as_task(task));
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }
@@ -86,33 +87,10 @@ int on_task(struct bpf_iter__task *ctx)
 /* --- tracepoint layer
  * ------------------------------------------------------------------------------ */
 
-/* The table is picked by how this call was made: a 64-bit program can make 32-bit calls. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
-	__u64 number = regs->orig_ax;
-	__u16 flags = 0;
-	__u32 id;
-
-	if (t->thread_info.status & TS_COMPAT) {
-		number = (__u32)number;
-		if (number >= CALLS_MAX)
-			return 0;
-		flags = EVENT_COMPAT;
-		id = calls32[number];
-	} else {
-		if (number & X32_SYSCALL_BIT) {
-			number &= ~(__u64)X32_SYSCALL_BIT;
-			flags = EVENT_X32;
-		}
-		if (number >= CALLS_MAX)
-			return 0;
-		id = calls64[number];
-	}
-	if (!id)
-		return 0;
-	return observe_call(regs, id, flags, (__s32)number, result);
+	return observe_return(regs, result);
 }
 
 /* Which calls a container makes: one bit a call. Attached only while somebody learns. */

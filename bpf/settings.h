@@ -12,6 +12,7 @@
 #define FLOWS_MAX	  65536 /* TCP connections whose owner is remembered */
 #define HOST_PREFIXES_MAX 4096
 #define HOST_NAMES_MAX	  4096
+#define RESOLVED_MAX	  1024 /* calls between check and return at once */
 #define HOST_PREFIX_BYTES 256
 #define HOST_NAME_BYTES	  64
 #define SLOTS_MAX	  16384	       /* containers: as the agent's own table */
@@ -114,7 +115,8 @@ struct sensor_switches {
 	__u8 environment; /* exec tells the environment */
 	__u8 rules;	  /* generation; part of the repeat key */
 	__u8 payloads;	  /* first bytes of flows, DNS answers */
-	__u8 reserved[3];
+	__u8 denies;	  /* some verdict is VERDICT_DENY */
+	__u8 reserved[2];
 };
 
 #endif

@@ -12,6 +12,39 @@
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define TTY_MINOR_BITS	  20
 
+/* From 6.2 on: a pointer that the verifier does not follow any further. */
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+/* For each pointer that is loaded from an object it trusts, the newer verifier searches all types of
+ * the kernel by name: half of the time of loading. */
+static __always_inline struct task_struct *as_task(struct task_struct *t)
+{
+	return bpf_rdonly_cast ? bpf_rdonly_cast(t, bpf_core_type_id_kernel(struct task_struct))
+			       : t;
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return as_task(bpf_get_current_task_btf());
+}
+
+/* A verified pointer as a number: what functions that are not inline can take, and what older
+ * kernels let be computed with. */
+static __always_inline __u64 number_of(const void *pointer)
+{
+	__u64 n = 0;
+
+	bpf_probe_read_kernel(&n, sizeof(n), &pointer);
+	return n;
+}
+
+/* Where a pid keeps what it is in the namespace of a level. */
+static __always_inline __u64 upid_at(struct pid *p, __u32 level)
+{
+	return number_of(p) + bpf_core_field_offset(struct pid, numbers) +
+	       (__u64)level * bpf_core_type_size(struct upid);
+}
+
 /* Key of a cgroup of the v2 tree, 0 for its root. */
 static __always_inline __u64 cgroup_key_v2(struct css_set *set)
 {
@@ -91,9 +124,7 @@ static __always_inline __u32 number_in(struct pid *p)
 	int nr = 0;
 
 	if (level < 33) /* MAX_PID_NS_LEVEL and the first */
-		bpf_probe_read_kernel(&nr, sizeof(nr),
-				      (char *)&p->numbers[0] +
-					      level * bpf_core_type_size(struct upid));
+		bpf_probe_read_kernel(&nr, sizeof(nr), (void *)upid_at(p, level));
 	return (__u32)nr;
 }
 
@@ -143,9 +174,7 @@ static __always_inline void fill_process(struct event_head *h, struct task_struc
 		struct pid_namespace *ns = NULL;
 
 		if (level < 33)
-			bpf_probe_read_kernel(&ns, sizeof(ns),
-					      (char *)&pid->numbers[0].ns +
-						      level * bpf_core_type_size(struct upid));
+			bpf_probe_read_kernel(&ns, sizeof(ns), (char *)upid_at(pid, level) + bpf_core_field_offset(struct upid, ns));
 		h->pid_ns = BPF_CORE_READ(ns, ns.inum);
 	}
 	bpf_probe_read_kernel(h->comm, sizeof(h->comm), &t->comm);

@@ -158,12 +158,17 @@ static __always_inline void send_payload(struct __sk_buff *skb, const struct pac
 	n->cookie = bpf_get_socket_cookie(skb);
 	__u32 at = sizeof(struct event_head) + sizeof(*n);
 
-	barrier_var(bytes); /* the verifier does not know what the compiler knows of it */
 	if (bytes > EVENT_DNS_MAX)
 		bytes = EVENT_DNS_MAX;
+	__u32 most = bytes - 1;
+
+	/* The verifier does not know what the compiler knows of it, and older ones learn nothing
+	 * from a comparison with 0. */
+	barrier_var(most);
+	most &= EVENT_DNS_MAX - 1;
 	if (bytes == 0 ||
 	    bpf_skb_load_bytes(skb, p->payload_at, s->record + at + sizeof(struct event_string),
-			       bytes) < 0) {
+			       most + 1) < 0) {
 		drop_scratch(s);
 		return;
 	}

@@ -324,9 +324,7 @@ static int start_reading(struct agent *a, struct err *e)
 		r = agent_disk_start(a, e);
 	if (r == 0)
 		r = agent_metadata_start(a, e);
-	if (r == 0)
-		r = agent_containers_start(a, e);
-	return r < 0 ? r : agent_sensor_watch(a, e);
+	return r < 0 ? r : agent_containers_start(a, e);
 }
 
 static int add_signals(struct agent *a, struct err *e)

@@ -55,8 +55,8 @@ static struct span container_item(const struct container *c, uint8_t *bytes, siz
 	struct wire_writer w = { .p = bytes, .cap = cap };
 	struct snapshot_container m = {
 		.key = span_str(c->key),
-		.cgroups = { c->inode },
-		.cgroups_n = 1,
+		.cgroups = { c->inode, c->unified_inode },
+		.cgroups_n = c->unified_inode ? 2 : 1,
 		.image_id = span_str(c->meta ? c->meta->image_id : NULL),
 	};
 

@@ -269,10 +269,10 @@ void agent_sensor_round(struct agent *a); /* once a sampling round: figures, exp
 void agent_sensor_reload(struct agent *a); /* the configuration changed */
 void agent_sensor_stop(struct agent *a);
 void agent_sensor_state(struct agent *a, struct sensor_state *out); /* for readers */
+bool agent_sensor_settled(const struct agent *a); /* loaded, or given up */
 const char *agent_sensor_problem(const struct agent *a); /* why there are no events; NULL: none */
 
 /* agent_sensor_cgroups.c: what the programs know of cgroups */
-int agent_sensor_watch(struct agent *a, struct err *e); /* the v2 tree beside v1 */
 void agent_sensor_cgroup(struct agent *a, const char *path, uint64_t inode, bool pending);
 void agent_sensor_cgroup_gone(struct agent *a, uint64_t inode);
 void agent_sensor_container(struct agent *a, struct container *c); /* it came */

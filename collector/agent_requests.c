@@ -213,8 +213,12 @@ static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 	}
 	buf_init(&b, JSON_MAX);
 	if (span_eq(q->path, "/readyz")) {
-		buf_add_str(&b, a->first_round_done ? "ready\n" : "first sample is not complete\n");
-		peer_respond(p, request_id, a->first_round_done ? 200 : 503, WIRE_CONTENT_TEXT, &b);
+		bool ready = a->first_round_done && agent_sensor_settled(a);
+
+		buf_add_str(&b, ready		      ? "ready\n"
+				: a->first_round_done ? "the kernel sensor is being loaded\n"
+						      : "first sample is not complete\n");
+		peer_respond(p, request_id, ready ? 200 : 503, WIRE_CONTENT_TEXT, &b);
 		return;
 	}
 	agent_state(a, &state);

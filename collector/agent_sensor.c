@@ -117,6 +117,7 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 	w->repeat_mask = EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_CONNECT) |
 			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT);
 	w->payloads = a->config.sensor_payloads;
+	sensor_want(a->sensor->kernel, w->container_mask | w->host_mask);
 }
 
 static void on_wanted(struct agent *a, uint64_t type_mask)
@@ -221,36 +222,7 @@ static void log_programs(const struct agent_sensor *s)
 	}
 	log_info("kernel sensor", "mode", sensor_mode_name(sensor_mode_of(s->kernel)), "programs",
 		 LOG_U64(on), "load_ms", LOG_U64(sensor_stats(s->kernel).load_ns / NS_PER_MS),
-		 NULL);
-}
-
-static int load(struct agent *a, struct err *e)
-{
-	struct agent_sensor *s = a->sensor;
-	const struct sensor_settings settings = {
-		.buffer_bytes = a->config.sensor_buffer_bytes,
-		.fallback = a->layout.mode == CGROUP_V2 ? NULL : a->layout.watch_name,
-		.unified_fd = a->layout.unified_fd,
-		.no_trampoline = a->config.sensor_mode == SENSOR_WANT_TRACEPOINT,
-		.max_containers = a->config.max_containers,
-		.verbose = a->config.log_level == LOG_LEVEL_DEBUG,
-	};
-
-	if (a->config.sensor_mode == SENSOR_WANT_OFF)
-		return err_set(e, ECANCELED, "switched off by sensor.mode");
-	int r = sensor_new(&s->kernel, &settings, e);
-
-	if (r < 0)
-		return r;
-	sensor_switches(s->kernel)->own_pid = (uint32_t)getpid();
-	set_shedding(a);
-	set_host_paths(a);
-	set_syscalls(a);
-	set_masks(a, 0);
-	r = loop_add_timer(a->loop, 0, 0, on_timer, s, &s->timer, e);
-	if (r == 0)
-		r = loop_add_fd(a->loop, sensor_fd(s->kernel), EPOLLIN, on_ring, s, &s->ring, e);
-	return r;
+		 "no_trampoline", sensor_fallback(s->kernel), NULL);
 }
 
 static void seed(struct agent *a)
@@ -267,6 +239,101 @@ static void seed(struct agent *a)
 		log_warning("the processes that run could not be read", "error", e.text, NULL);
 }
 
+static void go_without(struct agent *a, const char *why)
+{
+	snprintf(a->sensor->problem, sizeof(a->sensor->problem), "%.159s", why);
+	agent_degraded(a, off, a->config.sensor_mode != SENSOR_WANT_OFF);
+	log_warning("kernel sensor is off", "reason", why, NULL);
+}
+
+static int take_up(struct agent *a, struct err *e)
+{
+	struct agent_sensor *s = a->sensor;
+
+	sensor_switches(s->kernel)->own_pid = (uint32_t)getpid();
+	set_shedding(a);
+	set_host_paths(a);
+	set_syscalls(a);
+	set_redaction(a); /* with the programs' part */
+	set_masks(a, a->stream ? stream_type_mask(a->stream) : 0);
+	a->events_wanted = on_wanted;
+	agent_sensor_enter_all(a);
+	int r = agent_sensor_watch(a, e);
+
+	if (r == 0)
+		r = loop_add_timer(a->loop, 0, 0, on_timer, s, &s->timer, e);
+	if (r == 0)
+		r = loop_add_fd(a->loop, sensor_fd(s->kernel), EPOLLIN, on_ring, s, &s->ring, e);
+	if (r == 0 && resolve_new(&s->resolver, a->proc, e) < 0)
+		log_warning("paths are not looked up", "error", e->text, NULL);
+	return r;
+}
+
+static void run_load(struct worker_job *job)
+{
+	struct agent_sensor *s = (struct agent_sensor *)job;
+
+	s->load_result = sensor_new(&s->kernel, &s->settings, &s->load_error);
+}
+
+static void free_loader(void *ctx)
+{
+	struct agent_sensor *s = ctx;
+
+	worker_free(TAKE(s->loader));
+}
+
+static void loaded(struct worker_job *job)
+{
+	struct agent_sensor *s = (struct agent_sensor *)job;
+	struct agent *a = s->agent;
+
+	s->loading = false;
+	if (worker_closing(s->loader))
+		return;
+	s->problem[0] = '\0';
+	if (s->load_result == 0)
+		s->load_result = take_up(a, &s->load_error);
+	if (s->load_result < 0) {
+		loop_remove(TAKE(s->ring));
+		loop_remove(TAKE(s->timer));
+		a->events_wanted = NULL;
+		sensor_free(TAKE(s->kernel));
+		go_without(a, s->load_error.text);
+	} else {
+		log_programs(s);
+	}
+	a->sensor_state_ns = 0; /* what was cached is of before */
+	seed(a);
+	if (loop_defer(a->loop, free_loader, s) < 0)
+		log_debug("the loader's thread stays", NULL);
+}
+
+/* Loading takes the kernel about a second: it must not keep the first samples waiting. */
+static int start_loading(struct agent *a, struct err *e)
+{
+	struct agent_sensor *s = a->sensor;
+
+	if (a->config.sensor_mode == SENSOR_WANT_OFF)
+		return err_set(e, ECANCELED, "switched off by sensor.mode");
+	s->settings = (struct sensor_settings){
+		.buffer_bytes = a->config.sensor_buffer_bytes,
+		.fallback = a->layout.mode == CGROUP_V2 ? NULL : a->layout.watch_name,
+		.unified_fd = a->layout.unified_fd,
+		.no_trampoline = a->config.sensor_mode == SENSOR_WANT_TRACEPOINT,
+		.need_trampoline = a->config.sensor_mode == SENSOR_WANT_TRAMPOLINE,
+		.max_containers = a->config.max_containers,
+		.verbose = a->config.log_level == LOG_LEVEL_DEBUG,
+	};
+	s->job = (struct worker_job){ .run = run_load, .done = loaded };
+	int r = worker_new(&s->loader, a->loop, "sensor", e);
+
+	if (r == 0 && worker_submit(s->loader, &s->job, true) < 0)
+		r = err_set(e, EBUSY, "no thread to load it");
+	s->loading = r == 0;
+	return r;
+}
+
 void agent_sensor_start(struct agent *a)
 {
 	struct agent_sensor *s = calloc(1, sizeof(*s));
@@ -277,22 +344,22 @@ void agent_sensor_start(struct agent *a)
 	a->sensor = s;
 	s->agent = a;
 	buf_init(&s->scratch, 4 * EVENT_STRING_MAX);
-	if (process_table_new(&a->processes, pid_max(a) + pid_max(a) / 4, &e) < 0 ||
-	    load(a, &e) < 0) {
-		sensor_free(TAKE(s->kernel));
-		snprintf(s->problem, sizeof(s->problem), "%.159s", e.text);
-		agent_degraded(a, off, a->config.sensor_mode != SENSOR_WANT_OFF);
-		log_warning("kernel sensor is off", "reason", e.text, NULL);
-	}
 	set_redaction(a);
-	if (s->kernel) {
-		a->events_wanted = on_wanted;
-		log_programs(s);
-		if (resolve_new(&s->resolver, a->proc, &e) < 0)
-			log_warning("paths are not looked up", "error", e.text, NULL);
+	snprintf(s->problem, sizeof(s->problem), "it is being loaded");
+	int r = process_table_new(&a->processes, pid_max(a) + pid_max(a) / 4, &e);
+
+	if (r == 0)
+		r = start_loading(a, &e);
+	if (r < 0) {
+		go_without(a, e.text);
+		if (a->processes)
+			seed(a);
 	}
-	if (a->processes)
-		seed(a);
+}
+
+bool agent_sensor_settled(const struct agent *a)
+{
+	return !a->sensor || !a->sensor->loading;
 }
 
 void agent_sensor_stop(struct agent *a)
@@ -303,6 +370,9 @@ void agent_sensor_stop(struct agent *a)
 		return;
 	a->events_wanted = NULL;
 	loop_cancel_deferred(a->loop, s);
+	a->sensor = s;
+	worker_free(TAKE(s->loader)); /* waits for the kernel's verdict on the programs */
+	a->sensor = NULL;
 	loop_remove(s->ring);
 	loop_remove(s->timer);
 	cgwatch_free(s->unified);
@@ -371,6 +441,26 @@ static void read_traffic(struct agent *a)
 	}
 }
 
+/* Which system calls each container made, while that is noted. */
+static void read_syscalls(struct agent *a)
+{
+	struct container *const *list;
+	size_t n = container_table_live(a->table, &list);
+	uint64_t words[SYSCALL_WORDS];
+
+	for (size_t i = 0; i < n; i++) {
+		struct container *c = list[i];
+
+		if ((c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE) || c->id.nested ||
+		    sensor_syscalls(a->sensor->kernel, c->slot, words) < 0)
+			continue;
+		if (!c->syscalls)
+			c->syscalls = calloc(1, sizeof(words));
+		if (c->syscalls)
+			memcpy(c->syscalls, words, sizeof(words));
+	}
+}
+
 /* Once a minute the stamps of the minute before are counted, in slices. */
 static void walk_repeats(struct agent_sensor *s)
 {
@@ -407,12 +497,16 @@ void agent_sensor_round(struct agent *a)
 	sensor_counts(s->kernel, &s->state.counts);
 	tell_losses(s, &s->state.counts);
 	read_traffic(a);
+	if (a->config.sensor_syscalls)
+		read_syscalls(a);
 	walk_repeats(s);
 }
 
 const char *agent_sensor_problem(const struct agent *a)
 {
-	return !a->sensor ? "no memory" : a->sensor->kernel ? NULL : a->sensor->problem;
+	if (!a->sensor)
+		return "no memory";
+	return a->sensor->kernel || a->sensor->loading ? NULL : a->sensor->problem;
 }
 
 void agent_sensor_state(struct agent *a, struct sensor_state *out)

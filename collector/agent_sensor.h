@@ -19,8 +19,14 @@ struct agent_target {
 };
 
 struct agent_sensor {
+	struct worker_job job; /* loads the programs; first member */
+	struct worker *loader; /* its thread, until that is done */
+	struct sensor_settings settings;
+	struct err load_error;
+	int load_result;
+	bool loading;
 	struct agent *agent;
-	struct sensor *kernel; /* NULL: refused, `problem` says why */
+	struct sensor *kernel; /* NULL: refused or not loaded yet, `problem` says why */
 	char problem[160];
 	struct loop_source *ring, *timer;
 	bool quiet;		 /* records come without a wake-up; the timer looks */
@@ -51,6 +57,8 @@ struct agent_sensor {
 void agent_sensor_record(void *ctx, const void *record, size_t bytes);
 
 /* agent_sensor_cgroups.c */
+void agent_sensor_enter_all(struct agent *a); /* all that is known when the programs are there */
+int agent_sensor_watch(struct agent *a, struct err *e); /* the v2 tree beside v1 */
 void agent_sensor_expire_refs(struct agent *a, bool all);
 
 #endif

@@ -184,6 +184,23 @@ void agent_sensor_expire_refs(struct agent *a, bool all)
 			forget_ref(s, r);
 }
 
+static void enter_one(void *ctx, const struct cgwatch_event *ev)
+{
+	struct agent *a = ctx;
+	struct container *c = container_table_find_path(a->table, ev->path);
+
+	if (c && (c->kind == CGROUP_CONTAINER || c->kind == CGROUP_SERVICE))
+		agent_sensor_container(a, c);
+	else /* what is not known as a container by now hardly becomes one */
+		agent_sensor_cgroup(a, ev->path, ev->inode, false);
+}
+
+void agent_sensor_enter_all(struct agent *a)
+{
+	if (a->watch)
+		cgwatch_each(a->watch, enter_one, a);
+}
+
 /* --- the v2 tree beside v1 ---------------------------------------------------------------------
  * systemd keeps its own groups there, and containers appear under the path that they have on v1. */
 

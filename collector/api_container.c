@@ -310,6 +310,25 @@ static void set_life(struct api_object *o, const struct container *c)
 	api_set(o, "user", api_text(m ? m->user : NULL));
 }
 
+/* Numbers of the calls that it made, by table; null while they are not noted. */
+static json_t *syscalls_json(const struct container *c)
+{
+	struct api_object o = api_object();
+	json_t *native = json_array(), *compat = json_array();
+
+	for (uint32_t n = 0; c->syscalls && n < SYSCALL_WORDS * 64; n++)
+		if (c->syscalls[n / 64] >> (n % 64) & 1)
+			json_array_append_new(n < 512 ? native : compat, json_integer(n % 512));
+	api_set(&o, "native", native);
+	api_set(&o, "compat", compat);
+	json_t *done = api_done(&o);
+
+	if (c->syscalls)
+		return done;
+	json_decref(done);
+	return json_null();
+}
+
 json_t *api_container(const struct container *c, bool details)
 {
 	const struct metadata *m = c->meta;
@@ -326,6 +345,7 @@ json_t *api_container(const struct container *c, bool details)
 		api_set(&o, "hostname", api_text(m ? m->hostname : NULL));
 		api_set(&o, "writable_layer", api_text(m ? m->writable_layer : NULL));
 		api_set(&o, "log_path", api_text(m ? m->log_path : NULL));
+		api_set(&o, "syscalls", syscalls_json(c));
 	}
 	return api_done(&o);
 }

@@ -533,6 +533,24 @@ void cgwatch_limit(struct cgwatch *w, size_t max_cgroups)
 	w->limit = max_cgroups < CGWATCH_MAX_CGROUPS ? max_cgroups : CGWATCH_MAX_CGROUPS;
 }
 
+void cgwatch_each(const struct cgwatch *w, cgwatch_fn fn, void *ctx)
+{
+	const struct cgnode *n = w->tree.root;
+	char path[PATH_MAX];
+
+	while (n) {
+		cgtree_path(n, path);
+		fn(ctx, &(struct cgwatch_event){ .path = path, .inode = n->inode });
+		if (n->children) {
+			n = n->children;
+			continue;
+		}
+		while (n && !n->next)
+			n = n->parent;
+		n = n ? n->next : NULL;
+	}
+}
+
 struct cgwatch_stats cgwatch_stats(const struct cgwatch *w)
 {
 	struct cgwatch_stats s = w->stats;

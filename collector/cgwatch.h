@@ -42,6 +42,9 @@ int cgwatch_new(struct cgwatch **out, struct loop *loop, int root_fd, const char
 void cgwatch_free(struct cgwatch *w); /* NULL is fine; reports nothing */
 DEFINE_AUTO(cgwatch, cgwatch_free)
 
+/* Calls fn for each cgroup that is tracked now, parents first, as if it had just come. */
+void cgwatch_each(const struct cgwatch *w, cgwatch_fn fn, void *ctx);
+
 /* Asks for a full read of the tree at the next turn. */
 void cgwatch_rescan(struct cgwatch *w);
 

@@ -22,7 +22,12 @@
 #define CONFIG_DEFAULT_PATH   "/etc/bulkhead/bulkhead.yaml"
 #define CONFIG_MAX_CONTAINERS 16384
 
-enum sensor_want { SENSOR_WANT_AUTO, SENSOR_WANT_TRACEPOINT, SENSOR_WANT_OFF };
+enum sensor_want {
+	SENSOR_WANT_AUTO,
+	SENSOR_WANT_TRAMPOLINE,
+	SENSOR_WANT_TRACEPOINT,
+	SENSOR_WANT_OFF
+};
 enum labels_mode { LABELS_CADVISOR, LABELS_KUBELET };
 
 struct config_list {

@@ -32,6 +32,7 @@ static const struct config_choice labels_modes[] = {
 };
 static const struct config_choice sensor_modes[] = {
 	{ "auto", SENSOR_WANT_AUTO },
+	{ "trampoline", SENSOR_WANT_TRAMPOLINE },
 	{ "tracepoint", SENSOR_WANT_TRACEPOINT },
 	{ "off", SENSOR_WANT_OFF },
 	{ NULL, 0 },

@@ -388,6 +388,7 @@ void container_unref(struct container *c)
 	free(c->cgroup_path);
 	free(c->labels);
 	free(c->info);
+	free(c->syscalls);
 	free(c);
 }
 

@@ -55,6 +55,7 @@ struct container {
 	bool superseded; /* ended, and a newer entry has its cgroup path: /metrics shows that one */
 	struct account traffic; /* of its sockets, without loopback, by the sensor */
 	bool has_traffic;
+	uint64_t *syscalls; /* SYSCALL_WORDS words: the calls it made, while they are noted; owned */
 	double cpu_cores; /* CPU seconds a second over the last two rounds; below 0: not known */
 
 	/* Prometheus label text without braces (id="...",image="...",name="..." and allowed

@@ -35,6 +35,7 @@ const char *sensor_mode_name(enum sensor_mode m)
 
 /* Which programs each layer has; what is in neither list belongs to both. */
 static const char *const only_tracepoint[] = { "on_sys_exit" };
+static const char *const dispatchers[] = { "call_dispatch", "call_dispatch2" }; /* by table */
 static const char *const needed[] = { "on_exec", "on_fork", "on_exit" };
 
 static bool is_one_of(const char *name, const char *const *list, size_t n)
@@ -78,6 +79,18 @@ static bool belongs(const char *name, enum sensor_mode mode)
 	return mode == SENSOR_TRAMPOLINE ? !IS_ONE_OF(name, only_tracepoint) : !is_trampoline(name);
 }
 
+/* Whether this machine needs it: some have no second prototype, or no 32-bit calls. */
+static bool is_used(const struct sensor *s, const char *name, enum sensor_mode mode)
+{
+	if (!belongs(name, mode))
+		return false;
+	if (strcmp(name, "call_ia32") == 0)
+		return sensor_stubs_32(s->stubs);
+	if (strcmp(name, dispatchers[1]) == 0)
+		return sensor_stubs_second(s->stubs) != NULL;
+	return true;
+}
+
 static int list_programs(struct sensor *s, struct err *e)
 {
 	struct bpf_program *p;
@@ -96,6 +109,7 @@ static int list_programs(struct sensor *s, struct err *e)
 			s->syscalls = s->programs_n;
 		s->programs_n++;
 	}
+	s->compiled_n = s->programs_n;
 	return 0;
 }
 
@@ -133,8 +147,9 @@ static enum fallback_hierarchy fallback_of(const char *name)
 	return FALLBACK_NONE;
 }
 
-static void fill_constants(struct sensor_bpf *b, const char *fallback)
+static void fill_constants(struct sensor_bpf *b, const char *fallback, enum sensor_mode mode)
 {
+	b->rodata->trampolines = mode == SENSOR_TRAMPOLINE;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (calls[i].n64 >= 0)
 			b->rodata->calls64[calls[i].n64] = calls[i].id;
@@ -176,18 +191,21 @@ static int load_once(struct sensor *s, const struct attempt *a, struct sensor_bp
 
 	if (!b)
 		return -errno;
-	for (size_t i = 0; i < s->programs_n; i++) {
+	for (size_t i = 0; i < s->compiled_n; i++) {
 		const struct sensor_program *row = &s->programs[i];
 		struct bpf_program *p = bpf_object__find_program_by_name(b->obj, row->name);
 		bool load = a->only ? strcmp(row->name, a->only) == 0
-				    : belongs(row->name, a->mode) && !row->reason[0];
+				    : is_used(s, row->name, a->mode) && !row->reason[0];
 
 		bpf_program__set_autoload(p, load);
 	}
+	if (a->mode == SENSOR_TRAMPOLINE && sensor_stubs_second(s->stubs))
+		bpf_program__set_attach_target(b->progs.call_dispatch2, 0,
+					       sensor_stubs_second(s->stubs));
 	bpf_map__set_max_entries(b->maps.events, buffer_size(a->settings->buffer_bytes));
 	bpf_map__set_max_entries(b->maps.accounts, a->settings->max_containers);
 	bpf_map__set_max_entries(b->maps.bitmaps, a->settings->max_containers);
-	fill_constants(b, a->settings->fallback);
+	fill_constants(b, a->settings->fallback, a->mode);
 	int r = sensor_bpf__load(b);
 
 	if (r < 0) {
@@ -208,12 +226,12 @@ static int find_culprits(struct sensor *s, const struct attempt *a)
 {
 	int found = 0;
 
-	for (size_t i = 0; i < s->programs_n; i++) {
+	for (size_t i = 0; i < s->compiled_n; i++) {
 		struct sensor_program *row = &s->programs[i];
 		struct sensor_bpf *b = NULL;
 		struct attempt alone = *a;
 
-		if (row->reason[0] || !belongs(row->name, a->mode))
+		if (row->reason[0] || !is_used(s, row->name, a->mode))
 			continue;
 		alone.only = row->name;
 		int r = load_once(s, &alone, &b);
@@ -245,7 +263,7 @@ static int load(struct sensor *s, const struct attempt *a, struct err *e)
 		return err_errno(e, "the kernel refused the programs");
 	}
 	/* the names were those of the first one */
-	for (size_t i = 0; i < s->programs_n; i++)
+	for (size_t i = 0; i < s->compiled_n; i++)
 		s->programs[i].name = bpf_program__name(
 			bpf_object__find_program_by_name(b->obj, s->programs[i].name));
 	sensor_bpf__destroy(s->skeleton);
@@ -285,10 +303,11 @@ static struct bpf_link *attach_one(const struct sensor *s, size_t i, int unified
 
 static int attach(struct sensor *s, const struct sensor_settings *settings, struct err *e)
 {
-	for (size_t i = 0; i < s->programs_n; i++) {
+	for (size_t i = 0; i < s->compiled_n; i++) {
 		struct sensor_program *row = &s->programs[i];
 
-		if (row->reason[0] || !belongs(row->name, s->mode) || i == s->syscalls)
+		if (row->reason[0] || !is_used(s, row->name, s->mode) || i == s->syscalls ||
+		    IS_ONE_OF(row->name, dispatchers))
 			continue;
 		s->links[i] = attach_one(s, i, settings->unified_fd);
 		row->on = s->links[i] != NULL;
@@ -317,21 +336,96 @@ static int on_record(void *ctx, void *record, size_t bytes)
 	return -EAGAIN; /* this one is taken; the rest waits */
 }
 
+/* Opens the second layer's doors: stubs jump to the dispatchers from now on. */
+static int start_stubs(struct sensor *s, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(dispatchers) / sizeof(dispatchers[0]); i++) {
+		const struct bpf_program *p =
+			bpf_object__find_program_by_name(s->skeleton->obj, dispatchers[i]);
+
+		if (!is_used(s, dispatchers[i], s->mode))
+			continue;
+		int r = sensor_stubs_start(s->stubs, i, bpf_program__fd(p), e);
+
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < s->compiled_n; k++)
+			if (strcmp(s->programs[k].name, dispatchers[i]) == 0)
+				s->programs[k].on = true;
+	}
+	return 0;
+}
+
+/* A call that cannot be seen this way is seen by the other layer: better than a blind spot. */
+static int make_stubs(struct sensor *s, const struct sensor_settings *settings, struct err *e)
+{
+	struct sensor_program *rows = &s->programs[s->compiled_n];
+
+	if (!sensor_trampoline_allowed())
+		return err_set(e, EPERM, "the kernel refuses trampolines");
+	int r = sensor_stubs_new(&s->stubs, e);
+
+	if (r < 0)
+		return r;
+	s->programs_n += sensor_stubs_list(s->stubs, rows, SENSOR_MAX_PROGRAMS - s->compiled_n);
+	sensor_stubs_attach(s->stubs, SENSOR_AT_START, rows);
+	for (size_t i = s->compiled_n; i < s->programs_n && !settings->need_trampoline; i++)
+		if (sensor_stubs_refused(s->stubs) &&
+		    strncmp(s->programs[i].reason, "attach", 6) == 0)
+			return err_set(e, EOPNOTSUPP, "%s: %s", s->programs[i].name,
+				       s->programs[i].reason);
+	return 0;
+}
+
+static int start_layer(struct sensor *s, const struct sensor_settings *settings,
+		       enum sensor_mode mode, struct err *e)
+{
+	struct attempt a = { .settings = settings, .mode = mode };
+	int r = mode == SENSOR_TRAMPOLINE ? make_stubs(s, settings, e) : 0;
+
+	s->mode = mode;
+	if (r == 0)
+		r = load(s, &a, e);
+	if (r == 0)
+		r = attach(s, settings, e);
+	if (r == 0 && mode == SENSOR_TRAMPOLINE)
+		r = start_stubs(s, e);
+	return r;
+}
+
+/* Back to what was before the first layer was tried, but why it failed. */
+static int fall_back(struct sensor *s, const struct err *why, struct err *e)
+{
+	snprintf(s->fallback, sizeof(s->fallback), "%.*s", (int)sizeof(s->fallback) - 1, why->text);
+	for (size_t i = 0; i < s->compiled_n; i++)
+		bpf_link__destroy(TAKE(s->links[i]));
+	sensor_stubs_free(TAKE(s->stubs));
+	sensor_bpf__destroy(TAKE(s->skeleton));
+	memset(s->programs, 0, sizeof(s->programs));
+	s->programs_n = 0;
+	s->skeleton = sensor_bpf__open();
+	return s->skeleton ? list_programs(s, e) : err_errno(e, "cannot open the programs");
+}
+
 static int start(struct sensor *s, const struct sensor_settings *settings, struct err *e)
 {
-	struct attempt a = { .settings = settings, .mode = SENSOR_TRACEPOINT };
+	struct err why = { "switched off" };
+	int r = -ECANCELED;
 
 	s->skeleton = sensor_bpf__open();
 	if (!s->skeleton)
 		return err_errno(e, "cannot open the programs");
-	int r = list_programs(s, e);
-
-	if (r < 0)
-		return r;
-	s->mode = a.mode;
-	r = load(s, &a, e);
-	if (r == 0)
-		r = attach(s, settings, e);
+	if (list_programs(s, e) < 0)
+		return -E2BIG;
+	if (!settings->no_trampoline)
+		r = start_layer(s, settings, SENSOR_TRAMPOLINE, &why);
+	if (r < 0 && settings->need_trampoline)
+		return err_set(e, -r, "no trampoline layer: %s", why.text);
+	if (r < 0) {
+		r = fall_back(s, &why, e);
+		if (r == 0)
+			r = start_layer(s, settings, SENSOR_TRACEPOINT, e);
+	}
 	if (r < 0)
 		return r;
 	s->ring = ring_buffer__new(bpf_map__fd(s->skeleton->maps.events), on_record, s, NULL);
@@ -366,6 +460,7 @@ void sensor_free(struct sensor *s)
 	if (!s)
 		return;
 	ring_buffer__free(s->ring);
+	sensor_stubs_free(s->stubs);
 	for (size_t i = 0; i < s->programs_n; i++)
 		bpf_link__destroy(s->links[i]);
 	sensor_bpf__destroy(s->skeleton);
@@ -375,6 +470,17 @@ void sensor_free(struct sensor *s)
 enum sensor_mode sensor_mode_of(const struct sensor *s)
 {
 	return s ? s->mode : SENSOR_OFF;
+}
+
+const char *sensor_fallback(const struct sensor *s)
+{
+	return s ? s->fallback : "";
+}
+
+void sensor_want(struct sensor *s, uint64_t types)
+{
+	if (s->stubs && (types & ~sensor_stubs_types(s->stubs)))
+		sensor_stubs_attach(s->stubs, types, &s->programs[s->compiled_n]);
 }
 
 size_t sensor_programs(const struct sensor *s, const struct sensor_program **list)

@@ -22,15 +22,17 @@ enum sensor_mode {
 };
 const char *sensor_mode_name(enum sensor_mode m); /* "off", "tracepoint", "trampoline" */
 
-#define SENSOR_REASON_BYTES 96
-#define SENSOR_MIN_BUFFER   (64U << 10)
-#define SENSOR_MAX_BUFFER   (1U << 30)
+#define SENSOR_REASON_BYTES   96
+#define SENSOR_FALLBACK_BYTES 160
+#define SENSOR_MIN_BUFFER     (64U << 10)
+#define SENSOR_MAX_BUFFER     (1U << 30)
 
 struct sensor_settings {
 	uint32_t buffer_bytes;	 /* rounded up to a power of two and a page */
 	const char *fallback;	 /* v1 hierarchy that is watched ("memory"), NULL: v2 alone */
 	int unified_fd;		 /* root of the v2 tree for network programs, or -1 */
 	bool no_trampoline;	 /* the tracepoint layer even where the other works */
+	bool need_trampoline;	 /* no sensor rather than the tracepoint layer */
 	uint32_t max_containers; /* slots */
 	bool verbose;		 /* libbpf's own words to the log, at debug level */
 };
@@ -44,6 +46,7 @@ void sensor_free(struct sensor *s); /* NULL is fine */
 DEFINE_AUTO(sensor, sensor_free)
 
 enum sensor_mode sensor_mode_of(const struct sensor *s);
+const char *sensor_fallback(const struct sensor *s); /* why not the trampoline layer; "": it is */
 
 struct sensor_program {
 	const char *name;
@@ -65,6 +68,10 @@ uint64_t sensor_buffered(const struct sensor *s); /* bytes that wait */
 
 /* --- what is wanted -------------------------------------------------------------------------- */
 struct sensor_switches *sensor_switches(struct sensor *s); /* shared memory: takes effect at once */
+
+/* Types that some mask wants. The trampoline layer attaches what it lacks for them (a few
+ * milliseconds a call) and keeps it: to detach takes the kernel longer. */
+void sensor_want(struct sensor *s, uint64_t types);
 
 /* Thresholds of shedding: types earlier in `order` go first; a type that is not in it is never
  * shed. Process, isolation and control types are ignored in it. */
@@ -107,8 +114,8 @@ int sensor_tasks_fd(struct sensor *s, struct err *e);
 struct sensor_map {
 	const char *name;
 	const char *table; /* its name in bulkhead_capacity, NULL: it holds no table of ours */
-	uint64_t bytes;	  /* memory of the kernel, as it tells in fdinfo */
-	uint64_t entries; /* in use, where user space knows; else 0 */
+	uint64_t bytes;	   /* memory of the kernel, as it tells in fdinfo */
+	uint64_t entries;  /* in use, where user space knows; else 0 */
 	uint64_t capacity;
 	uint64_t refused;
 };

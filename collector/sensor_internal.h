@@ -18,6 +18,9 @@ struct sensor {
 	struct sensor_program programs[SENSOR_MAX_PROGRAMS];
 	struct bpf_link *links[SENSOR_MAX_PROGRAMS];
 	size_t programs_n;
+	size_t compiled_n; /* rows of the object's programs; then those of stubs */
+	struct sensor_stubs *stubs;
+	char fallback[SENSOR_FALLBACK_BYTES];
 	size_t tasks, syscalls; /* rows of programs[]: the iterator, the bitmap's */
 	bool accounts;
 	uint32_t slots;
@@ -36,6 +39,22 @@ struct sensor {
 	uint8_t walk_at[sizeof(struct repeat_key)];
 	uint64_t walk_repeats, walk_entries;
 };
+
+/* sensor_trampoline.c: the system calls' own functions, and the programs on them */
+struct sensor_stubs;
+/* The rest is attached once somebody wants it: an attached call costs its callers. */
+#define SENSOR_AT_START (~(EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_RECV)))
+bool sensor_trampoline_allowed(void); /* at once */
+int sensor_stubs_new(struct sensor_stubs **out, struct err *e);
+void sensor_stubs_free(struct sensor_stubs *t);
+DEFINE_AUTO(sensor_stubs, sensor_stubs_free)
+size_t sensor_stubs_list(const struct sensor_stubs *t, struct sensor_program *rows, size_t cap);
+void sensor_stubs_attach(struct sensor_stubs *t, uint64_t types, struct sensor_program *rows);
+size_t sensor_stubs_refused(const struct sensor_stubs *t);
+uint64_t sensor_stubs_types(const struct sensor_stubs *t);
+const char *sensor_stubs_second(const struct sensor_stubs *t);
+bool sensor_stubs_32(const struct sensor_stubs *t);
+int sensor_stubs_start(const struct sensor_stubs *t, size_t table, int program, struct err *e);
 
 static inline int sensor_map_fd(const struct bpf_map *m)
 {

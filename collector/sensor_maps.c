@@ -55,6 +55,8 @@ int sensor_set_verdict(struct sensor *s, const struct verdict_key *k, enum verdi
 	int fd = bpf_map__fd(s->skeleton->maps.verdicts);
 	uint32_t value = v;
 
+	if (v == VERDICT_DENY) /* from here on opens and execs are looked at before they happen */
+		sensor_switches(s)->denies = 1;
 	if (v == VERDICT_NONE) {
 		if (bpf_map_delete_elem(fd, k) < 0)
 			return errno == ENOENT ? 0 : -errno;
@@ -239,6 +241,8 @@ static void describe(const struct sensor *s, const struct bpf_map *m, struct sen
 		/* the least recently used make room in these */
 		{ s->skeleton->maps.repeats, "sensor_repeats", s->walk_entries, 0 },
 		{ s->skeleton->maps.flows, "sensor_flows", 0, 0 },
+		{ s->skeleton->maps.resolved, "sensor_resolved", 0,
+		  s->skeleton->bss->resolved_refused },
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {

@@ -454,3 +454,19 @@ def test_latency_from_call_to_reader():
     print(f"   exec to the line in this process: median {statistics.median(took):.2f} ms, "
           f"p99 {took[int(len(took) * 0.99) - 1]:.2f} ms, most {took[-1]:.2f} ms")
     same(len(took), 200, "execs")
+
+
+def test_system_calls_of_a_container_are_noted_where_it_is_asked_for():
+    with Agent({"sensor.syscalls": "true"}) as a, Box("calls") as b:
+        wait_until(lambda: a.containers().get(b.id), 8, "the container")
+        b.run("/bin/doer", "personality", "0xffffffff")
+        b.run("/bin/doer", "--int80", "personality", "0xffffffff")
+
+        def noted():
+            calls = a.container(b.id).get("syscalls")
+            return calls if calls and 135 in calls["native"] and 136 in calls["compat"] else None
+        calls = wait_until(noted, 8, "personality in both tables")
+        assert 59 in calls["native"] and 175 not in calls["native"], calls
+    with Agent() as a, Box("nocalls") as b:
+        wait_until(lambda: a.containers().get(b.id), 8, "the container")
+        same(a.container(b.id)["syscalls"], None, "syscalls")
