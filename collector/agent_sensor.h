@@ -56,6 +56,9 @@ struct agent_sensor {
 /* agent_sensor_events.c: one record from the ring */
 void agent_sensor_record(void *ctx, const void *record, size_t bytes);
 
+/* agent_sensor_read.c */
+int agent_sensor_listen(struct agent_sensor *s, struct err *e);
+
 /* agent_sensor_cgroups.c */
 void agent_sensor_enter_all(struct agent *a); /* all that is known when the programs are there */
 int agent_sensor_watch(struct agent *a, struct err *e); /* the v2 tree beside v1 */

@@ -336,22 +336,27 @@ static int on_record(void *ctx, void *record, size_t bytes)
 	return -EAGAIN; /* this one is taken; the rest waits */
 }
 
-/* Opens the second layer's doors: stubs jump to the dispatchers from now on. */
+/* Stubs jump to the dispatchers from now on. Without one of them calls would go unseen. */
 static int start_stubs(struct sensor *s, struct err *e)
 {
-	for (size_t i = 0; i < sizeof(dispatchers) / sizeof(dispatchers[0]); i++) {
-		const struct bpf_program *p =
-			bpf_object__find_program_by_name(s->skeleton->obj, dispatchers[i]);
+	for (size_t i = 0; i < s->compiled_n; i++) {
+		struct sensor_program *row = &s->programs[i];
+		const size_t table = strcmp(row->name, dispatchers[1]) == 0;
+		const struct bpf_program *p;
+		int r = 0;
 
-		if (!is_used(s, dispatchers[i], s->mode))
+		if (strncmp(row->name, "call_", 5) != 0 || !is_used(s, row->name, s->mode))
 			continue;
-		int r = sensor_stubs_start(s->stubs, i, bpf_program__fd(p), e);
-
+		if (row->reason[0])
+			return err_set(e, EOPNOTSUPP, "program '%s' is needed (%s)", row->name,
+				       row->reason);
+		if (!IS_ONE_OF(row->name, dispatchers))
+			continue;
+		p = bpf_object__find_program_by_name(s->skeleton->obj, row->name);
+		r = sensor_stubs_start(s->stubs, table, bpf_program__fd(p), e);
 		if (r < 0)
 			return r;
-		for (size_t k = 0; k < s->compiled_n; k++)
-			if (strcmp(s->programs[k].name, dispatchers[i]) == 0)
-				s->programs[k].on = true;
+		row->on = true;
 	}
 	return 0;
 }
