@@ -163,7 +163,7 @@ unit: $(TEST_DAEMON) $(TEST_SERVE)
 	@sh tests/unit/run.sh $(TEST_DAEMON) $(TEST_SERVE) 'sh tests/lint/check_tree.sh' $(CHECK_ELF)
 
 # --- helpers of integration tests and benches: one C file, one program, no library of ours ----
-TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c))
+TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c tests/vm/*.c))
 $(OUT)/tests/%: tests/%.c $(wildcard tests/integration/*.h) $(OUT)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

@@ -79,12 +79,11 @@ static void add_parents(struct agent *a, const char *path)
 	}
 }
 
-/* The outermost container above a path, NULL when there is none. */
-static struct container *top_container(const struct agent *a, const char *path)
+struct container *agent_top_container(const struct agent *a, const char *path)
 {
 	char part[PATH_MAX];
 
-	for (size_t i = 1; path[i] && i < sizeof(part); i++) {
+	for (size_t i = 1; i < sizeof(part) && path[i]; i++) {
 		if (path[i] != '/')
 			continue;
 		memcpy(part, path, i);
@@ -142,7 +141,7 @@ static void admit_waiting(struct agent *a)
 void agent_add_container(struct agent *a, const struct identity *id, const char *path,
 			 uint64_t inode)
 {
-	struct container *c, *top = top_container(a, path);
+	struct container *c, *top = agent_top_container(a, path);
 	struct identity own = *id;
 
 	/* What a container makes below itself must not push others out. */
@@ -253,7 +252,7 @@ static void on_cgroup(void *ctx, const struct cgwatch_event *ev)
 			  ev->inode, &a->root);
 	else if (id.kind == CGROUP_CONTAINER || id.kind == CGROUP_SERVICE)
 		agent_add_container(a, &id, ev->path, ev->inode);
-	else if (id.kind == CGROUP_OTHER && top_container(a, ev->path))
+	else if (id.kind == CGROUP_OTHER && agent_top_container(a, ev->path))
 		agent_sensor_cgroup(a, ev->path, ev->inode, false);
 	else if (id.kind == CGROUP_OTHER)
 		agent_probe_add(a, ev->path, ev->inode);

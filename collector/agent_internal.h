@@ -225,6 +225,8 @@ void agent_containers_expire(struct agent *a);
 void agent_add_container(struct agent *a, const struct identity *id, const char *path,
 			 uint64_t inode);
 void agent_end_container(struct agent *a, struct container *c);
+/* The outermost container above a path, NULL when there is none. */
+struct container *agent_top_container(const struct agent *a, const char *path);
 void agent_oom(void *ctx, const struct kmsg_oom *oom);
 void agent_count_oom(struct agent *a, struct member *m);
 

@@ -82,22 +82,12 @@ static void enter(struct agent_sensor *s, uint64_t key, uint64_t container, uint
 		s->cgroups++;
 }
 
-/* The outermost container at or above a path: what it makes below itself is its own. */
-static struct container *container_above(const struct agent *a, const char *path)
+/* Whose a path is: what a container makes below itself is its own. */
+static struct container *container_of_path(const struct agent *a, const char *path)
 {
-	struct container *c = container_table_find_path(a->table, path);
-	char part[PATH_MAX];
+	struct container *top = agent_top_container(a, path);
+	struct container *c = top ? top : container_table_find_path(a->table, path);
 
-	for (size_t i = 1; path[i] && i < sizeof(part); i++) {
-		if (path[i] != '/')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		struct container *above = container_table_find_path(a->table, part);
-
-		if (above && above->kind == CGROUP_CONTAINER)
-			return above;
-	}
 	return c && (c->kind == CGROUP_CONTAINER || c->kind == CGROUP_SERVICE) ? c : NULL;
 }
 
@@ -108,7 +98,7 @@ void agent_sensor_cgroup(struct agent *a, const char *path, uint64_t inode, bool
 
 	if (!s || !s->kernel || strcmp(path, "/") == 0)
 		return;
-	c = container_above(a, path);
+	c = container_of_path(a, path);
 	if (c)
 		enter(s, watched_key(a, inode), watched_key(a, c->inode), c->slot);
 	else if (!pending)
@@ -137,7 +127,7 @@ void agent_sensor_container(struct agent *a, struct container *c)
 
 	if (!s || (c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE))
 		return;
-	struct container *owner = container_above(a, c->cgroup_path);
+	struct container *owner = container_of_path(a, c->cgroup_path);
 
 	if (!owner)
 		owner = c;
@@ -217,7 +207,7 @@ static void on_unified(void *ctx, const struct cgwatch_event *ev)
 		sensor_drop_cgroup(s->kernel, ev->inode);
 		return;
 	}
-	c = container_above(a, ev->path);
+	c = container_of_path(a, ev->path);
 	identity_from_path(ev->path, a->config.services, &id);
 	if (c && strcmp(c->cgroup_path, ev->path) == 0) { /* it came after its place on v1 */
 		c->unified_inode = ev->inode;

@@ -47,7 +47,8 @@ static bool is_one_of(const char *name, const char *const *list, size_t n)
 }
 #define IS_ONE_OF(name, list) is_one_of(name, list, sizeof(list) / sizeof((list)[0]))
 
-static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int print_nothing(enum libbpf_print_level level,
+							       const char *fmt, va_list args)
 {
 	(void)level;
 	(void)fmt;
@@ -55,7 +56,8 @@ static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list
 	return 0;
 }
 
-static int print_all(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int print_all(enum libbpf_print_level level,
+							   const char *fmt, va_list args)
 {
 	char text[512];
 

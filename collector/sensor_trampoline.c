@@ -37,6 +37,7 @@ struct function {
 	uint32_t btf_id;
 	uint8_t call; /* index in calls[] */
 	uint8_t prototype;
+	uint8_t prefix;
 	int link; /* -1: not attached */
 };
 
@@ -98,6 +99,16 @@ static size_t prototype_of(struct sensor_stubs *t, uint32_t type, const char *na
 	return PROTOTYPES;
 }
 
+/* Some kernels list a function twice, once as the weak one that it replaced: one address, so one
+ * can be attached. */
+static bool is_listed(const struct sensor_stubs *t, size_t call, size_t prefix)
+{
+	for (size_t i = 0; i < t->functions_n; i++)
+		if (t->functions[i].call == call && t->functions[i].prefix == prefix)
+			return true;
+	return false;
+}
+
 static void look_at(struct sensor_stubs *t, const char *name, uint32_t id, uint32_t prototype)
 {
 	/* x32 has functions of its own where structures differ */
@@ -114,12 +125,13 @@ static void look_at(struct sensor_stubs *t, const char *name, uint32_t id, uint3
 			continue;
 		size_t call = find_call(name + n);
 
-		if (call == CALLS_N || t->functions_n == 2 * CALLS_N)
+		if (call == CALLS_N || is_listed(t, call, i))
 			continue;
 		t->functions[t->functions_n++] = (struct function){
 			.btf_id = id,
 			.call = (uint8_t)call,
 			.prototype = (uint8_t)prototype_of(t, prototype, name),
+			.prefix = (uint8_t)i,
 			.link = -1,
 		};
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* empty - the floor of the sensor's bench: a program on sys_exit that does nothing. Prints "ready" and
- * stays until its standard input ends. */
+/* empty - the floor of the sensor's bench: a program on sys_exit that does nothing. Prints "ready"
+ * and stays until its standard input ends. */
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *
  *	storm open N PATH      N times open and close of one file
  *	storm spawn N PROGRAM  N times fork, exec, wait
- *	storm distinct N DIR   N opens of distinct files in DIR, which it makes first (at most 100,000)
- *	storm pingpong N       N requests of one byte over a loopback TCP connection
+ *	storm distinct N DIR   N opens of distinct files in DIR, which it makes first (at most
+ *100,000) storm pingpong N       N requests of one byte over a loopback TCP connection
  *
  * Prints the seconds that it took. */
 #include <arpa/inet.h>

@@ -6,4 +6,7 @@
 #define json_array_foreach(a, i, v)  for (i = 0; (v = json_array_get(a, i)); i++)
 #define json_object_foreach(o, k, v) while (json_object_step(o, &k, &v))
 
+/* libbpf's: declares a structure and fills it */
+#define LIBBPF_OPTS(type, name, ...) struct type name = { __VA_ARGS__ }
+
 #endif

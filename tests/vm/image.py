@@ -75,7 +75,7 @@ def fill_root(root, build):
         os.symlink(f"usr/{name}", f"{root}/{name}")
     programs = {f"{build}/{name}": f"/bulkhead/build/{name}"
                 for name in ("bulkheadd", "bulkhead", "tests/integration/alloc",
-                             "tests/bench/cgroups")}
+                             "tests/integration/doer", "tests/bench/cgroups", "tests/vm/contain")}
     library = sysconfig.get_path("stdlib")
     programs.update({BUSYBOX: "/usr/bin/busybox", PYTHON: "/usr/bin/python3"})
     programs.update({p: p for p in glob.glob(f"{library}/lib-dynload/*.so")})

@@ -208,7 +208,8 @@ def check_host():
                              ("apt-get", "apt"), ("dpkg-deb", "dpkg")):
         if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
             raise Unable(f"{os.path.basename(program)} is not installed (package {package})")
-    for name in ("bulkheadd", "bulkhead", "tests/integration/alloc", "tests/bench/cgroups"):
+    for name in ("bulkheadd", "bulkhead", "tests/integration/alloc", "tests/integration/doer",
+                 "tests/bench/cgroups", "tests/vm/contain"):
         if not os.path.exists(f"{BUILD}/{name}"):
             raise Unable(f"{BUILD}/{name} is not built (make all tools)")
 
