@@ -282,7 +282,8 @@ LINT_ASSUME := -include tests/lint/assume.h
 # sight of memory that a structure of the caller keeps, in these files; LeakSanitizer looks after
 # them (make unit SAN=address).
 LINT_KEEPS := collector/agent_disk.c collector/agent_slow.c collector/agent_requests.c http/link.c \
-	collector/stream.c collector/replay.c
+	collector/stream.c collector/replay.c collector/agent_sensor_figures.c \
+	collector/agent_sensor_cgroups.c
 LINT_JOBS ?= 2
 format:
 	clang-format -i $(FORMAT_SRC)

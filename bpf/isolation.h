@@ -197,8 +197,12 @@ __noinline int observe_isolation(struct call *c)
 	if (c->type == EVENT_SETNS || c->type == EVENT_UNSHARE)
 		fill_namespaces(&e->ns, t, h->pid_ns);
 	if (c->type == EVENT_DUP) {
+		struct sock *sk = sock_of_file(file_of((__s32)c->args[1]));
+
 		e->socket.fd = (__s32)c->args[1];
-		fill_socket(&e->socket, sock_of_file(file_of((__s32)c->args[1])));
+		fill_socket(&e->socket, sk);
+		if (e->socket.family == AF_UNIX)
+			put_unix_names(s, sk);
 	}
 	put_call_strings(s, c);
 	put_resolved(s, NULL);

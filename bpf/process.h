@@ -34,7 +34,9 @@ static __always_inline __u32 pid_ns_of(struct task_struct *t)
 	__u32 level = pid ? pid->level : 64;
 
 	if (level < 33)
-		bpf_probe_read_kernel(&ns, sizeof(ns), (char *)upid_at(pid, level) + bpf_core_field_offset(struct upid, ns));
+		bpf_probe_read_kernel(&ns, sizeof(ns),
+				      (char *)upid_at(pid, level) +
+					      bpf_core_field_offset(struct upid, ns));
 	return BPF_CORE_READ(ns, ns.inum);
 }
 

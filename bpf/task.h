@@ -15,8 +15,8 @@
 /* From 6.2 on: a pointer that the verifier does not follow any further. */
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
-/* For each pointer that is loaded from an object it trusts, the newer verifier searches all types of
- * the kernel by name: half of the time of loading. */
+/* For each pointer that is loaded from an object it trusts, the newer verifier searches all types
+ * of the kernel by name: half of the time of loading. */
 static __always_inline struct task_struct *as_task(struct task_struct *t)
 {
 	return bpf_rdonly_cast ? bpf_rdonly_cast(t, bpf_core_type_id_kernel(struct task_struct))
@@ -174,7 +174,9 @@ static __always_inline void fill_process(struct event_head *h, struct task_struc
 		struct pid_namespace *ns = NULL;
 
 		if (level < 33)
-			bpf_probe_read_kernel(&ns, sizeof(ns), (char *)upid_at(pid, level) + bpf_core_field_offset(struct upid, ns));
+			bpf_probe_read_kernel(&ns, sizeof(ns),
+					      (char *)upid_at(pid, level) +
+						      bpf_core_field_offset(struct upid, ns));
 		h->pid_ns = BPF_CORE_READ(ns, ns.inum);
 	}
 	bpf_probe_read_kernel(h->comm, sizeof(h->comm), &t->comm);

@@ -267,11 +267,11 @@ int agent_tls_open(const struct config *c, int *cert, int *key, struct err *e);
 
 /* agent_sensor.c: never fails the start; what is missing is told as degraded */
 void agent_sensor_start(struct agent *a);
-void agent_sensor_round(struct agent *a); /* once a sampling round: figures, expiry */
+void agent_sensor_round(struct agent *a);  /* once a sampling round: figures, expiry */
 void agent_sensor_reload(struct agent *a); /* the configuration changed */
 void agent_sensor_stop(struct agent *a);
 void agent_sensor_state(struct agent *a, struct sensor_state *out); /* for readers */
-bool agent_sensor_settled(const struct agent *a); /* loaded, or given up */
+bool agent_sensor_settled(const struct agent *a);		    /* loaded, or given up */
 const char *agent_sensor_problem(const struct agent *a); /* why there are no events; NULL: none */
 
 /* agent_sensor_cgroups.c: what the programs know of cgroups */

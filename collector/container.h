@@ -29,7 +29,8 @@ struct container {
 					*/
 	char *cgroup_path; /* below the watched hierarchy; "/" for the root. label `id` */
 	uint64_t inode;
-	uint64_t unified_inode; /* of its directory in the v2 tree beside v1; 0: none, or the same */
+	uint64_t
+		unified_inode; /* of its directory in the v2 tree beside v1; 0: none, or the same */
 	struct container *parent; /* nearest shown ancestor; NULL for the root and ended ones */
 	uint32_t children;	  /* shown descendants that name this as parent */
 
@@ -55,8 +56,9 @@ struct container {
 	bool superseded; /* ended, and a newer entry has its cgroup path: /metrics shows that one */
 	struct account traffic; /* of its sockets, without loopback, by the sensor */
 	bool has_traffic;
-	uint64_t *syscalls; /* SYSCALL_WORDS words: the calls it made, while they are noted; owned */
-	double cpu_cores; /* CPU seconds a second over the last two rounds; below 0: not known */
+	uint64_t
+		*syscalls; /* SYSCALL_WORDS words: the calls it made, while they are noted; owned */
+	double cpu_cores;  /* CPU seconds a second over the last two rounds; below 0: not known */
 
 	/* Prometheus label text without braces (id="...",image="...",name="..." and allowed
 	 * container_label_*), made anew when metadata changes; NULL: not yet made. Owned. */
