@@ -163,11 +163,18 @@ unit: $(TEST_DAEMON) $(TEST_SERVE)
 	@sh tests/unit/run.sh $(TEST_DAEMON) $(TEST_SERVE) 'sh tests/lint/check_tree.sh' $(CHECK_ELF)
 
 # --- helpers of integration tests and benches: one C file, one program, no library of ours ----
-TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c tests/vm/*.c))
+TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c \
+	tests/vm/*.c tests/sensor/*.c))
 $(OUT)/tests/%: tests/%.c $(wildcard tests/integration/*.h) $(OUT)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -D_GNU_SOURCE -Wall -Wextra -static -pthread -o $@ $<
+# ... but for those that try a module of ours outside of the agent.
+SENSOR_TOOLS := $(patsubst %.c,$(OUT)/%,$(wildcard tests/sensor/*.c))
+$(SENSOR_TOOLS): $(OUT)/%: $(OBJ)/%.o $(OUT)/libdaemon.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 tools: $(TOOLS)
 
 # --- all tests: tests/run.sh installs, builds as the user who called sudo, runs, sums ---------

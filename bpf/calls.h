@@ -10,6 +10,7 @@
 	CALL(openat, OPEN, 257, 295)                                                               \
 	CALL(openat2, OPEN, 437, 437)                                                              \
 	CALL(creat, OPEN, 85, 8)                                                                   \
+	CALL(open_by_handle_at, OPEN, 304, 342)                                                    \
 	CALL(execve, EXEC, 59, 11)                                                                 \
 	CALL(execveat, EXEC, 322, 358)                                                             \
 	CALL(unlink, UNLINK, 87, 10)                                                               \
@@ -90,7 +91,9 @@
 	CALL(setgroups, SETUID, 116, 206)                                                          \
 	CALL(prctl, PRCTL, 157, 172)                                                               \
 	CALL(dup2, DUP, 33, 63)                                                                    \
+	CALL(dup, DUP, 32, 41)                                                                     \
 	CALL(dup3, DUP, 292, 330)                                                                  \
+	CALL(fcntl, DUP, 72, 221)                                                                  \
 	CALL(io_uring_setup, IO_URING_SETUP, 425, 425)                                             \
 	CALL(personality, PERSONALITY, 135, 136)
 
@@ -114,7 +117,8 @@
 	SAME(setfsuid, 138)                                                                        \
 	SAME(setfsgid, 139)                                                                        \
 	SAME(setgroups, 81)                                                                        \
-	SAME(recvmmsg, 417)
+	SAME(recvmmsg, 417)                                                                        \
+	SAME(fcntl, 55)
 
 /* x32 has its own numbers for calls whose structures differ. */
 #define CALLS_SAME_X32(SAME)                                                                       \

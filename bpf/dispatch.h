@@ -40,6 +40,24 @@ static __always_inline int unwrap_socketcall(struct call *c)
 	return 1;
 }
 
+static __always_inline int is_flood(const struct call *c)
+{
+	__u64 second = bpf_ktime_get_boot_ns() / 1000000000ULL;
+	__u32 index = c->entry.slot + 1;
+	struct flood *f = bpf_map_lookup_elem(&floods, &index);
+
+	if (!f)
+		return 0;
+	if (f->second != second) {
+		f->second = second;
+		f->n = 0;
+	}
+	if (++f->n <= FLOOD_MAX)
+		return 0;
+	count_drop(DROP_FLOOD, c->type);
+	return 1;
+}
+
 /* Types are chosen so that each observer is one branch. */
 static __always_inline int dispatch(struct call *c)
 {
@@ -47,7 +65,7 @@ static __always_inline int dispatch(struct call *c)
 	case EVENT_OPEN:
 		return observe_open(c);
 	case EVENT_EXEC:
-		return observe_failed_exec(c);
+		return c->result >= 0 || is_flood(c) ? 0 : observe_failed_exec(c);
 	case EVENT_UNLINK:
 	case EVENT_RENAME:
 	case EVENT_LINK:
@@ -73,7 +91,7 @@ static __always_inline int dispatch(struct call *c)
 	case EVENT_RECV:
 		return observe_socket_call(c);
 	}
-	return observe_isolation(c);
+	return is_quiet(c) || is_flood(c) ? 0 : observe_isolation(c);
 }
 
 static __always_inline void read_arguments(struct call *c, struct pt_regs *regs)
@@ -110,8 +128,7 @@ static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 fl
 	c.flags = flags;
 	c.number = number;
 	c.result = result;
-	c.cgroup = cgroup_key(t);
-	c.known = (__u32)find_cgroup(c.cgroup, &c.entry);
+	c.known = (__u32)find_task(t, &c.cgroup, &c.entry);
 	if (id != CALL_socketcall && c.type != EVENT_EXEC &&
 	    !is_wanted(&c.entry, (int)c.known, c.type)) {
 		count_drop(DROP_MASK, c.type);
@@ -152,6 +169,36 @@ static __always_inline __u32 call_made(const struct pt_regs *regs, __s32 *number
 		return CALL_NONE;
 	*number = (__s32)n;
 	return calls64[n];
+}
+
+/* A connection that no connect(2) tells of: TCP fast open in a send, a ring's operation. */
+static __always_inline void observe_silent_connect(struct sock *sk)
+{
+	struct task_struct *t = current_task();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__s32 number = -1;
+	__u16 flags = 0;
+	struct call c;
+	__u32 id = t->flags & (PF_KTHREAD | PF_IO_WORKER) ? CALL_NONE
+							  : call_made(regs, &number, &flags);
+
+	if (id == CALL_connect || id == CALL_socketcall)
+		return;
+	call_begin(&c, EVENT_CONNECT);
+	if (!is_wanted(&c.entry, (int)c.known, EVENT_CONNECT))
+		return;
+	c.result = -EINPROGRESS;
+	c.number = number;
+	struct scratch *s = record_begin(&c, EVENT_CONNECT, sizeof(struct event_network));
+
+	if (!s)
+		return;
+	struct event_network *n = record_fixed(s);
+
+	n->fd = -1;
+	n->direction = DIRECTION_OUT;
+	fill_socket(n, sk);
+	record_send(s);
 }
 
 static __always_inline int observe_return(struct pt_regs *regs, long result)

@@ -356,6 +356,7 @@ enum event_drop {
 	DROP_SHED,    /* the buffer was filling: least valuable types go first */
 	DROP_FULL,    /* the buffer was full: lost */
 	DROP_NESTED,  /* no scratch space: lost */
+	DROP_FLOOD,   /* more of what is never shed than a container may tell a second: lost */
 	DROP_COUNT
 };
 

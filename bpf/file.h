@@ -14,6 +14,9 @@
 #define O_PATH		 010000000
 #define O_DIRECTORY	 00200000
 #define O_TMPFILE	 020000000
+#define FMODE_READ	 0x1
+#define FMODE_WRITE	 0x2
+#define FMODE_PATH	 0x4000
 #define FMODE_CREATED	 0x100000
 
 #define MAGIC_OVERLAY	 0x794c7630
@@ -136,7 +139,7 @@ static __always_inline void put_file(struct scratch *s, struct event_file *f, __
 #define LOAD(pointer, field) ((pointer)->field)
 #define COPY(pointer, field) BPF_CORE_READ(pointer, field)
 #define DEFINE_FILE_KEY(name, READ, MOUNT)                                                         \
-	static __always_inline void name(struct repeat_key *k, struct file *f)                     \
+	static __always_inline void name(struct repeat_key *k, struct file *f, __u32 *mode)        \
 	{                                                                                          \
 		struct vfsmount *mnt = READ(f, f_path.mnt);                                        \
 		struct dentry *dentry = READ(f, f_path.dentry);                                    \
@@ -149,19 +152,24 @@ static __always_inline void put_file(struct scratch *s, struct event_file *f, __
 		k->parent_inode = READ(directory, i_ino);                                          \
 		k->device = READ(sb, s_dev);                                                       \
 		k->name_hash = READ(dentry, d_name.hash);                                          \
-		k->mount_id = (__u32)READ(MOUNT(mnt), mnt_id);                                     \
+		/* the small number is used again after an unmount */                              \
+		if (bpf_core_field_exists(struct mount, mnt_id_unique))                            \
+			k->mount_id = (__u32)READ(MOUNT(mnt), mnt_id_unique);                      \
+		else                                                                               \
+			k->mount_id = (__u32)READ(MOUNT(mnt), mnt_id);                             \
+		*mode = READ(f, f_mode);                                                           \
 	}
 #define CAST_MOUNT(mnt)                                                                            \
 	((struct mount *)bpf_rdonly_cast(real_mount(mnt), bpf_core_type_id_kernel(struct mount)))
 DEFINE_FILE_KEY(load_file_key, LOAD, CAST_MOUNT)
 DEFINE_FILE_KEY(copy_file_key, COPY, real_mount)
 
-static __always_inline void file_key(struct repeat_key *k, struct file *f)
+static __always_inline void file_key(struct repeat_key *k, struct file *f, __u32 *mode)
 {
 	if (bpf_rdonly_cast)
-		load_file_key(k, bpf_rdonly_cast(f, bpf_core_type_id_kernel(struct file)));
+		load_file_key(k, bpf_rdonly_cast(f, bpf_core_type_id_kernel(struct file)), mode);
 	else
-		copy_file_key(k, f);
+		copy_file_key(k, f, mode);
 }
 
 /* --- open ------------------------------------------------------------------------------------ */
@@ -214,6 +222,10 @@ static __always_inline void read_opening(const struct call *c, struct opening *o
 		o->raw = c->args[1];
 		o->how.flags = (__u32)c->args[2];
 		o->how.mode = (__u32)c->args[3];
+		break;
+	case CALL_open_by_handle_at: /* has no name: the descriptor tells */
+		o->dirfd = (__s32)c->args[0];
+		o->how.flags = (__u32)c->args[2];
 		break;
 	case CALL_openat2:
 		o->dirfd = (__s32)c->args[0];
@@ -273,17 +285,39 @@ static __always_inline void fill_open(struct event_open *e, const struct opening
 	e->resolve = o->how.resolve;
 }
 
+/* What the file was opened for, by the file itself: the call's memory may say another thing by now.
+ * O_CREAT opens what is there, too: only what was made is a creation. */
+static __always_inline __u32 access_by_mode(const struct opening *o, __u32 mode)
+{
+	__u32 access = o->access & ACCESS_TRUNCATE;
+
+	if (mode & FMODE_PATH)
+		return 0;
+	if (mode & FMODE_READ)
+		access |= ACCESS_READ;
+	if (mode & FMODE_WRITE)
+		access |= ACCESS_WRITE;
+	if (mode & FMODE_CREATED || ((__u32)o->how.flags & O_TMPFILE) == O_TMPFILE)
+		access |= ACCESS_CREATE;
+	return access;
+}
+
+static __always_inline int not_opened(struct call *c, struct opening *o);
+
 static __always_inline int opened(struct call *c, struct opening *o)
 {
 	struct file *f = file_of((__s32)c->result);
 	struct repeat_key k;
+	__u32 mode = 0;
 
-	if (!f)
-		return 0;
+	if (!f) /* another thread has closed it: what was asked for is told */
+		return not_opened(c, o);
 	repeat_begin(&k, c);
-	file_key(&k, f);
+	file_key(&k, f, &mode);
+	o->access = access_by_mode(o, mode);
 	k.access = (__u8)o->access;
-	if (is_repeat(c, &k))
+	/* a file that was made is new, whatever its number was used for before */
+	if (!(o->access & ACCESS_CREATE) && is_repeat(c, &k))
 		return 0;
 	struct vfsmount *mnt = BPF_CORE_READ(f, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(f, f_path.dentry);
@@ -302,17 +336,14 @@ static __always_inline int opened(struct call *c, struct opening *o)
 
 	fill_open(e, o);
 	put_file(s, &e->file, TAG_PATH, mnt, dentry);
-	/* O_CREAT opens what is there, too: only what was made is a creation */
-	if (!(BPF_CORE_READ(f, f_mode) & FMODE_CREATED) &&
-	    ((__u32)o->how.flags & O_TMPFILE) != O_TMPFILE)
-		e->access &= ~(__u32)ACCESS_CREATE;
 	if (verdict_of(&c->entry, &e->file, EVENT_OPEN) == VERDICT_DROP) {
 		drop_scratch(s);
 		count_drop(DROP_VERDICT, EVENT_OPEN);
 		remember(c, &k, DROP_VERDICT);
 		return 0;
 	}
-	put_user_string(s, TAG_RAW, o->raw);
+	if (o->raw)
+		put_user_string(s, TAG_RAW, o->raw);
 	if (record_send(s))
 		remember(c, &k, DROP_REPEAT);
 	return 0;
@@ -346,8 +377,9 @@ static __always_inline int not_opened(struct call *c, struct opening *o)
 	int relative = first_byte(o->raw) != '/' && directory_of(o->dirfd, &mnt, &dentry);
 
 	repeat_begin(&k, c);
-	k.inode = hash_user_name(o->raw);
+	k.inode = o->raw && c->result < 0 ? hash_user_name(o->raw) : 0;
 	k.parent_inode = relative ? BPF_CORE_READ(dentry, d_inode, i_ino) : 0;
+	k.device = relative ? BPF_CORE_READ(dentry, d_inode, i_sb, s_dev) : 0;
 	k.access = (__u8)o->access;
 	if (k.inode && is_repeat(c, &k))
 		return 0;
@@ -365,7 +397,8 @@ static __always_inline int not_opened(struct call *c, struct opening *o)
 	struct event_open *e = record_fixed(s);
 
 	fill_open(e, o);
-	put_user_string(s, TAG_RAW, o->raw);
+	if (o->raw)
+		put_user_string(s, TAG_RAW, o->raw);
 	if (c->result == -EPERM)
 		put_resolved(s, &e->file);
 	if (relative)
@@ -465,8 +498,16 @@ static __always_inline int stat_is_repeat(struct call *c, const struct path_call
 					  struct repeat_key *k)
 {
 	repeat_begin(k, c);
-	k->inode = hash_user_name(argument(c, w->raw));
-	k->device = (__u32)directory_argument(c, w->dirfd);
+	struct vfsmount *mnt = NULL;
+	struct dentry *dentry = NULL;
+	__u64 raw = argument(c, w->raw);
+
+	k->inode = hash_user_name(raw);
+	if (first_byte(raw) != '/' &&
+	    directory_of(directory_argument(c, w->dirfd), &mnt, &dentry)) {
+		k->parent_inode = BPF_CORE_READ(dentry, d_inode, i_ino);
+		k->device = BPF_CORE_READ(dentry, d_inode, i_sb, s_dev);
+	}
 	return k->inode && is_repeat(c, k);
 }
 

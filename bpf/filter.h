@@ -32,7 +32,7 @@ static __always_inline void repeat_begin(struct repeat_key *k, const struct call
 	k->name_hash = 0;
 	k->type = c->type;
 	k->access = 0;
-	k->outcome = c->result < 0 ? (__u8)-c->result : 0;
+	k->outcome = c->result >= 0 ? 0 : c->result > -255 ? (__u8)-c->result : 255;
 	k->rules = switches.rules;
 }
 

@@ -30,7 +30,8 @@
 #define PTRACE_SETREGSET	     0x4205
 #define PTRACE_SEIZE		     0x4206
 
-#define SI_KERNEL		     0x80
+#define F_DUPFD			     0
+#define F_DUPFD_CLOEXEC		     1030
 
 static __always_inline int is_quiet_prctl(__u32 option)
 {
@@ -104,8 +105,9 @@ static __always_inline int is_quiet(const struct call *c)
 	case EVENT_PERSONALITY:
 		return (__u32)c->args[0] == 0xffffffff;
 	case EVENT_DUP: /* of a socket onto standard input, output, error */
-		return c->result < 0 || (__u32)c->args[1] > 2 ||
-		       !sock_of_file(file_of((__s32)c->args[1]));
+		return (c->id == CALL_fcntl && (__u32)c->args[1] != F_DUPFD &&
+			(__u32)c->args[1] != F_DUPFD_CLOEXEC) ||
+		       c->result < 0 || c->result > 2 || !sock_of_file(file_of((__s32)c->result));
 	}
 	return 0;
 }
@@ -178,7 +180,7 @@ static __always_inline __u32 operation_of(const struct call *c)
 
 __noinline int observe_isolation(struct call *c)
 {
-	if (!c || is_quiet(c))
+	if (!c)
 		return 0;
 	struct task_struct *t = current_task();
 	struct scratch *s = record_begin(c, c->type, sizeof(struct event_call));
@@ -197,9 +199,9 @@ __noinline int observe_isolation(struct call *c)
 	if (c->type == EVENT_SETNS || c->type == EVENT_UNSHARE)
 		fill_namespaces(&e->ns, t, h->pid_ns);
 	if (c->type == EVENT_DUP) {
-		struct sock *sk = sock_of_file(file_of((__s32)c->args[1]));
+		struct sock *sk = sock_of_file(file_of((__s32)c->result));
 
-		e->socket.fd = (__s32)c->args[1];
+		e->socket.fd = (__s32)c->result;
 		fill_socket(&e->socket, sk);
 		if (e->socket.family == AF_UNIX)
 			put_unix_names(s, sk);
@@ -232,9 +234,9 @@ static __always_inline void observe_signal(int sig, struct kernel_siginfo *info,
 		return;
 	struct event_call *e = record_fixed(s);
 	struct cgroup_entry entry;
-	__u64 key = cgroup_key(target);
+	__u64 key;
 
-	find_cgroup(key, &entry);
+	find_task(target, &key, &entry);
 	e->op = (__u32)sig;
 	e->args[0] = (__u64)(__u32)target->tgid;
 	e->args[1] = (__u64)sig;
@@ -268,8 +270,6 @@ static __always_inline void send_cgroup(__u32 type, __u64 key, const char *path,
 	struct call c;
 
 	call_begin(&c, type);
-	if (target && !is_wanted(&c.entry, (int)c.known, type))
-		return;
 	struct scratch *s = record_begin(&c, type, sizeof(struct event_call));
 
 	if (!s)

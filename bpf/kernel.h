@@ -244,6 +244,7 @@ struct mount {
 	struct vfsmount mnt;
 	struct mnt_namespace *mnt_ns;
 	int mnt_id;
+	__u64 mnt_id_unique; /* since 6.8 */
 };
 struct file {
 	unsigned int f_mode, f_flags;

@@ -99,6 +99,19 @@ struct {
 	__type(value, struct syscall_bitmap);
 } bitmaps SEC(".maps");
 
+/* Types that are never shed must not push out those of others: so many a second. Index: slot + 1; 0
+ * is the host and what is not known. */
+struct flood {
+	__u64 second;
+	__u32 n, reserved;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS_MAX + 1);
+	__type(key, __u32);
+	__type(value, struct flood);
+} floods SEC(".maps");
+
 /* Where a record is made: the stack has 512 bytes. */
 struct scratch {
 	__u32 busy;    /* taken by compare and swap: preemption does not nest in order */

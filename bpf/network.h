@@ -261,8 +261,10 @@ __noinline int observe_socket_call(struct call *c)
 	if (type == EVENT_LISTEN)
 		n->backlog = (__u32)c->args[1];
 	/* the kernel's own answer is better than what the memory says by now */
-	if (type == EVENT_BIND ? c->result < 0 || n->family == AF_UNIX
-			       : !n->remote_port && n->family != AF_UNIX)
+	if (type == EVENT_SEND && a.address) /* this one, wherever the socket is connected to */
+		fill_from_user(s, n, a.address, (__u32)a.bytes, 0);
+	else if (type == EVENT_BIND ? c->result < 0 || n->family == AF_UNIX
+				    : !n->remote_port && n->family != AF_UNIX)
 		fill_from_user(s, n, a.address, (__u32)a.bytes, type == EVENT_BIND);
 	else if (n->family == AF_UNIX && a.address && type != EVENT_RECV)
 		fill_from_user(s, n, a.address, (__u32)a.bytes, 0);

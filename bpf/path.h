@@ -14,6 +14,7 @@
 struct walk {
 	struct dentry *dentry;
 	struct mount *mount;
+	struct mnt_namespace *ns;
 	struct mount *root; /* the last mount before the top: what "/" is */
 	__u32 slot;	    /* of the path scratch */
 	__u32 at;	    /* the text is [at, EVENT_STRING_MAX) */
@@ -60,8 +61,8 @@ static int walk_step(__u32 i, void *ctx)
 		struct mount *up = BPF_CORE_READ(m, mnt_parent);
 
 		if (up == m || !up) {
-			/* a mount that hangs nowhere: unmounted lazily, or never mounted */
-			if (!BPF_CORE_READ(m, mnt_ns))
+			/* unmounted lazily, never mounted, or in another mount namespace */
+			if (!BPF_CORE_READ(m, mnt_ns) || BPF_CORE_READ(m, mnt_ns) != w->ns)
 				w->flags |= STRING_OUTSIDE;
 			return 1;
 		}
@@ -96,6 +97,13 @@ static __always_inline struct path_scratch *take_path(__u32 *slot)
 	return NULL;
 }
 
+static __always_inline struct mnt_namespace *own_mount_namespace(void)
+{
+	struct nsproxy *p = current_task()->nsproxy;
+
+	return p ? BPF_CORE_READ(p, mnt_ns) : NULL;
+}
+
 static __always_inline int unhashed(struct dentry *d)
 {
 	return !BPF_CORE_READ(d, d_hash.pprev) && BPF_CORE_READ(d, d_parent) != d;
@@ -112,6 +120,7 @@ static __always_inline void walk_path(struct walk *w, __u32 slot, struct path_sc
 	w->flags = unhashed(dentry) ? STRING_DELETED : 0;
 	w->done = 0;
 	w->root = w->mount;
+	w->ns = own_mount_namespace();
 	bpf_loop(WALK_MAX, walk_step, w, 0);
 	if (w->at == EVENT_STRING_MAX) {
 		w->at = EVENT_STRING_MAX - 1;

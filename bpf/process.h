@@ -21,8 +21,7 @@
 static __always_inline void call_begin(struct call *c, __u32 type)
 {
 	__builtin_memset(c, 0, sizeof(*c));
-	c->cgroup = cgroup_key(current_task());
-	c->known = (__u32)find_cgroup(c->cgroup, &c->entry);
+	c->known = (__u32)find_task(current_task(), &c->cgroup, &c->entry);
 	c->type = (__u8)type;
 	c->number = -1;
 }
@@ -45,7 +44,9 @@ static __always_inline int is_elsewhere(struct task_struct *t, const struct cgro
 {
 	struct cgroup_entry other;
 
-	find_cgroup(cgroup_key(t), &other);
+	__u64 key;
+
+	find_task(t, &key, &other);
 	return other.container != e->container;
 }
 
@@ -249,8 +250,8 @@ static __always_inline void observe_fork(struct task_struct *parent, struct task
 		return;
 	struct event_fork *f = record_fixed(s);
 	struct pid *pid = child->thread_pid;
-	__u64 key = cgroup_key(child);
-	int known = find_cgroup(key, &entry);
+	__u64 key;
+	int known = find_task(child, &key, &entry);
 
 	f->start_boot_ns = child->start_boottime;
 	f->pid = (__u32)child->tgid;
@@ -298,8 +299,8 @@ static __always_inline void observe_exit(struct task_struct *t)
 static __always_inline void fill_task(struct event_task *r, struct task_struct *t)
 {
 	struct cgroup_entry entry;
-	__u64 key = cgroup_key(t);
-	int known = find_cgroup(key, &entry);
+	__u64 key;
+	int known = find_task(t, &key, &entry);
 	struct mm_struct *mm = t->mm;
 
 	r->head.size = sizeof(*r);

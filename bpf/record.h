@@ -20,6 +20,7 @@
 
 #define ENOENT	    2
 #define EPERM	    1
+#define EINPROGRESS 115
 #define AT_FDCWD    (-100)
 
 /* One observed call or hook, on the caller's stack. */

@@ -39,6 +39,8 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 {
 	observe_state(sk, oldstate, newstate);
+	if (newstate == TCP_SYN_SENT)
+		observe_silent_connect(sk);
 	return 0;
 }
 
@@ -99,8 +101,9 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long number)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct cgroup_entry entry;
+	__u64 key;
 
-	find_cgroup(cgroup_key(t), &entry);
+	find_task(t, &key, &entry);
 	if (entry.kind != ENTRY_CONTAINER)
 		return 0;
 	__u32 slot = entry.slot;

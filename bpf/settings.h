@@ -15,9 +15,10 @@
 #define RESOLVED_MAX	  1024 /* calls between check and return at once */
 #define HOST_PREFIX_BYTES 256
 #define HOST_NAME_BYTES	  64
-#define SLOTS_MAX	  16384	       /* containers: as the agent's own table */
-#define SYSCALL_WORDS	  16	       /* 64-bit words of a container's bitmap: calls 0 to 1023 */
-#define CALLS_MAX	  576	       /* system call numbers that the tables know */
+#define SLOTS_MAX	  16384 /* containers: as the agent's own table */
+#define FLOOD_MAX	  2000	/* isolation calls and failed execs of a container in a second */
+#define SYSCALL_WORDS	  16	/* 64-bit words of a container's bitmap: calls 0 to 1023 */
+#define CALLS_MAX	  576	/* system call numbers that the tables know */
 #define CGROUP_KEY_V1	  (1ULL << 63) /* marks an id of the v1 hierarchy that is watched */
 
 /* The v1 hierarchy that tells containers apart where they did not join the v2 tree. */

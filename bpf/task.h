@@ -7,6 +7,7 @@
 
 #include "bpf/maps.h"
 
+#define PF_IO_WORKER	  0x00000010
 #define PF_KTHREAD	  0x00200000
 #define PFA_NO_NEW_PRIVS  0
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -71,17 +72,13 @@ static __always_inline int fallback_subsys(void)
 	return -1;
 }
 
-/* The v2 cgroup where the task joined that tree, else its cgroup in the v1 hierarchy that the agent
- * watches; 0: the root of both, the host. */
-static __always_inline __u64 cgroup_key(struct task_struct *t)
+/* Its key in the v1 hierarchy that the agent watches; 0: that root, or no such hierarchy. */
+static __always_inline __u64 cgroup_key_v1(struct css_set *set)
 {
-	struct css_set *set = t->cgroups;
-	__u64 key = cgroup_key_v2(set);
-
-	if (key || fallback == FALLBACK_NONE)
-		return key;
 	struct cgroup_subsys_state *css = NULL;
 
+	if (fallback == FALLBACK_NONE)
+		return 0;
 	bpf_probe_read_kernel(&css, sizeof(css), (void **)&set->subsys[0] + fallback_subsys());
 	struct cgroup *v1 = BPF_CORE_READ(css, cgroup);
 
@@ -111,6 +108,29 @@ static __always_inline int find_cgroup(__u64 key, struct cgroup_entry *out)
 	if (e)
 		__builtin_memcpy(out, e, sizeof(*out));
 	return e || !key;
+}
+
+/* The cgroup of a task and its entry; 1, or 0 when it is not known (pending). The v2 cgroup where
+ * the task joined that tree, else its v1 cgroup; the root of both is the host. A process that moved
+ * to a v2 group of its own making is still in its container's v1 group. */
+static __always_inline int find_task(struct task_struct *t, __u64 *key, struct cgroup_entry *out)
+{
+	struct css_set *set = t->cgroups;
+	struct cgroup_entry other;
+
+	*key = cgroup_key_v2(set);
+	int known = find_cgroup(*key, out);
+
+	if (fallback == FALLBACK_NONE || out->kind == ENTRY_CONTAINER)
+		return known;
+	__u64 v1 = cgroup_key_v1(set);
+	int known_v1 = find_cgroup(v1, &other);
+
+	if (*key && other.kind != ENTRY_CONTAINER)
+		return known;
+	*key = v1;
+	__builtin_memcpy(out, &other, sizeof(*out));
+	return known_v1;
 }
 
 static __always_inline __u16 cgroup_flags(const struct cgroup_entry *e, int known)

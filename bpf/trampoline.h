@@ -8,7 +8,6 @@
 
 #include "bpf/dispatch.h"
 
-#define PF_IO_WORKER   0x00000010
 #define FMODE_EXEC     0x20
 #define IO_URING_ENTER 426 /* on i386 too */
 
@@ -78,8 +77,7 @@ static __always_inline int check_begin(struct check *k, __u32 type)
 	if ((__u32)t->tgid == switches.own_pid || (__u32)t->tgid == switches.serve_pid)
 		return 0;
 	c->type = (__u8)type;
-	c->cgroup = cgroup_key(t);
-	c->known = (__u32)find_cgroup(c->cgroup, &c->entry);
+	c->known = (__u32)find_task(t, &c->cgroup, &c->entry);
 	/* unlinkat passes the first look as the type of its table */
 	if (!is_wanted(&c->entry, (int)c->known, type) &&
 	    !(type == EVENT_RMDIR && is_wanted(&c->entry, (int)c->known, EVENT_UNLINK)))
@@ -247,8 +245,7 @@ __noinline int is_denied(struct call *c, __u64 of)
 
 	if (!c)
 		return 0;
-	c->cgroup = cgroup_key(current_task());
-	c->known = (__u32)find_cgroup(c->cgroup, &c->entry);
+	c->known = (__u32)find_task(current_task(), &c->cgroup, &c->entry);
 	if (!c->entry.image)
 		return 0;
 	struct verdict_key key = { .inode = BPF_CORE_READ(inode, i_ino),
@@ -285,6 +282,7 @@ __noinline int observe_hidden_open(struct call *c, __u64 file)
 {
 	struct file *f = (struct file *)file;
 	struct repeat_key k;
+	__u32 mode = 0;
 
 	if (!c || !f || !is_wanted(&c->entry, (int)c->known, EVENT_OPEN))
 		return 0;
@@ -298,7 +296,7 @@ __noinline int observe_hidden_open(struct call *c, __u64 file)
 		return 0;
 	}
 	repeat_begin(&k, c);
-	copy_file_key(&k, f);
+	copy_file_key(&k, f, &mode);
 	k.access = (__u8)access_of(flags);
 	if (is_repeat(c, &k))
 		return 0;

@@ -15,6 +15,7 @@
 #include "collector/procscan.h"
 
 #define PIDS_DEFAULT 32768
+#define PIDS_MOST    131072 /* entries of 400 bytes: a host with more processes is refused some */
 
 static const char off[] = "the kernel sensor is off: no events, metrics alone";
 
@@ -284,7 +285,8 @@ void agent_sensor_start(struct agent *a)
 	buf_init(&s->scratch, 4 * EVENT_STRING_MAX);
 	set_redaction(a);
 	snprintf(s->problem, sizeof(s->problem), "it is being loaded");
-	int r = process_table_new(&a->processes, pid_max(a) + pid_max(a) / 4, &e);
+	uint32_t most = pid_max(a) < PIDS_MOST ? pid_max(a) : PIDS_MOST;
+	int r = process_table_new(&a->processes, most + most / 4, &e);
 
 	if (r == 0)
 		r = start_loading(a, &e);

@@ -58,6 +58,7 @@ void agent_sensor_record(void *ctx, const void *record, size_t bytes);
 
 /* agent_sensor_read.c */
 int agent_sensor_listen(struct agent_sensor *s, struct err *e);
+void agent_sensor_look(struct agent_sensor *s); /* whatever was said of wake-ups */
 
 /* agent_sensor_cgroups.c */
 void agent_sensor_enter_all(struct agent *a); /* all that is known when the programs are there */

@@ -186,6 +186,47 @@ static struct event_view with_target(struct agent_sensor *s, const struct event_
 	return out;
 }
 
+/* --- options of a mount: "user=a,password=b" ---------------------------------------------------
+ */
+
+static void swap_bytes(char *p, size_t n, char from, char to)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] == from)
+			p[i] = to;
+}
+
+/* In a copy, masked as a list of arguments is. */
+static struct event_view with_masked_data(struct agent_sensor *s, const struct event_view *v)
+{
+	struct span data = v->strings[TAG_DATA];
+	struct event_writer w = { .p = s->record, .cap = sizeof(s->record) };
+	char text[EVENT_STRING_MAX];
+	struct event_view out = *v;
+
+	if (v->head->type != EVENT_MOUNT || !data.n || data.n > sizeof(text) || !s->redact.enabled)
+		return out;
+	memcpy(text, data.p, data.n);
+	swap_bytes(text, data.n, ',', '\0');
+	buf_clear(&s->scratch);
+	redact_args(&s->redact, (struct span){ text, data.n }, &s->scratch);
+	swap_bytes(s->scratch.data, s->scratch.len, '\0', ',');
+	event_write_begin(&w, s->record, sizeof(s->record), v->head, v->fixed);
+	for (enum event_tag t = TAG_NONE + 1; t < TAG_COUNT; t++) {
+		struct span text_of = t == TAG_DATA
+					      ? (struct span){ s->scratch.data, s->scratch.len }
+					      : v->strings[t];
+
+		if (v->strings[t].p)
+			event_write_string(&w, t, v->string_flags[t], text_of);
+	}
+	size_t n = event_write_end(&w);
+
+	if (n == 0 || event_decode(s->record, n, &out, NULL) < 0)
+		out = *v;
+	return out;
+}
+
 static bool changes_names(uint16_t type)
 {
 	return type == EVENT_RENAME || type == EVENT_SYMLINK || type == EVENT_RMDIR ||
@@ -213,11 +254,46 @@ static void note_wait(struct agent_sensor *s, const struct event_head *h)
 		s->state.longest_wait_ns = now - h->boot_ns;
 }
 
+/* Two threads that end at once may both be the last one. */
+static bool is_told_already(struct agent_sensor *s, const struct event_head *h)
+{
+	const struct process *p;
+
+	if (h->type != EVENT_EXIT)
+		return false;
+	p = process_find(s->agent->processes, (struct process_key){ h->start_boot_ns, h->pid });
+	return p && p->ended;
+}
+
+/* The kernel tells of a move when it is done: who moved itself out of a container seems to be of
+ * the host then. The process table knows where it was. false: a move within the host that nobody
+ * wants. */
+static bool place_move(struct agent_sensor *s, const struct event_view *v, struct container **c)
+{
+	const struct event_call *call = v->call;
+	const struct process *moved =
+		process_find(s->agent->processes,
+			     (struct process_key){ call->target_start_boot_ns, call->target_pid });
+	uint64_t was = moved ? moved->container_cgroup : 0;
+
+	if (!*c && was) {
+		*c = agent_sensor_find(s->agent, was, EVENT_CGROUP_V2);
+		if (!*c)
+			*c = agent_sensor_find(s->agent, was, EVENT_CGROUP_V1);
+	}
+	return *c || was || call->target_container || v->head->container_cgroup ||
+	       (sensor_switches(s->kernel)->host_mask & EVENT_BIT(EVENT_CGROUP_ATTACH));
+}
+
 static void tell(struct agent_sensor *s, const struct event_view *v)
 {
 	struct agent *a = s->agent;
 	const struct event_head *h = v->head;
 	struct container *c = agent_sensor_find(a, h->container_cgroup, h->hierarchy);
+
+	if (is_told_already(s, h))
+		return;
+	bool wanted = h->type != EVENT_CGROUP_ATTACH || place_move(s, v, &c);
 	struct event_container text;
 	struct event_context ctx = { .unix_minus_boot_ns = a->unix_minus_boot_ns };
 
@@ -230,7 +306,8 @@ static void tell(struct agent_sensor *s, const struct event_view *v)
 	} else if (h->container_cgroup) {
 		s->state.events_without_container++;
 	}
-	agent_event(a, v, &ctx);
+	if (wanted)
+		agent_event(a, v, &ctx);
 	if (changes_names(h->type) && s->resolver)
 		resolve_forget(s->resolver);
 }
@@ -260,6 +337,7 @@ void agent_sensor_record(void *ctx, const void *record, size_t bytes)
 		}
 	}
 	note_wait(s, v.head);
+	v = with_masked_data(s, &v);
 	v = with_target(s, &v);
 	v = with_paths(s, &v);
 	tell(s, &v);

@@ -13,7 +13,7 @@ static const char losing[] = "events are lost: the machine does not keep up (see
 static uint64_t lost_of(const struct event_counts *c, uint32_t type)
 {
 	return c->dropped[DROP_SHED][type] + c->dropped[DROP_FULL][type] +
-	       c->dropped[DROP_NESTED][type];
+	       c->dropped[DROP_NESTED][type] + c->dropped[DROP_FLOOD][type];
 }
 
 /* Loss is said aloud: at once, then at most once a minute while it goes on. */
@@ -115,6 +115,7 @@ void agent_sensor_round(struct agent *a)
 		process_expire(a->processes, boot_ns());
 	if (!s->kernel)
 		return;
+	agent_sensor_look(s);
 	sensor_switches(s->kernel)->serve_pid = (uint32_t)supervise_pid(a->supervise);
 	sensor_counts(s->kernel, &s->state.counts);
 	tell_losses(s, &s->state.counts);

@@ -62,6 +62,15 @@ static void on_timer(void *ctx, uint32_t events)
 		be_quiet(s, false);
 }
 
+/* A program that saw "quiet" just before it ended, and then lost its processor for longer than the
+ * last look was away, has told something without waking us; and the kernel wakes for a later one
+ * only when all before it were read. So there is a look each round. */
+void agent_sensor_look(struct agent_sensor *s)
+{
+	if (read_some(s) > 0 && !s->quiet)
+		be_quiet(s, true);
+}
+
 int agent_sensor_listen(struct agent_sensor *s, struct err *e)
 {
 	struct loop *l = s->agent->loop;

@@ -42,6 +42,7 @@ static json_t *dropped_json(const struct event_counts *c)
 	api_set(&o, "shed", api_number(sum(c->dropped[DROP_SHED])));
 	api_set(&o, "full", api_number(sum(c->dropped[DROP_FULL])));
 	api_set(&o, "nested", api_number(sum(c->dropped[DROP_NESTED])));
+	api_set(&o, "flood", api_number(sum(c->dropped[DROP_FLOOD])));
 	return api_done(&o);
 }
 

@@ -8,7 +8,7 @@ static const struct span no_labels = { NULL, 0 };
 static const char *const reasons[DROP_COUNT] = {
 	[DROP_MASK] = "mask",	  [DROP_REPEAT] = "repeat", [DROP_VERDICT] = "verdict",
 	[DROP_PATH] = "path",	  [DROP_SHED] = "shed",	    [DROP_FULL] = "full",
-	[DROP_NESTED] = "nested",
+	[DROP_NESTED] = "nested", [DROP_FLOOD] = "flood",
 };
 
 static void line(struct scrape *s, uint64_t v)
@@ -141,7 +141,7 @@ static const struct metric rows[] = {
 	{ "bulkhead_sensor_damaged_total", "counter", "Records that were not understood.",
 	  SCOPE_AGENT, UNIT_ONE, 0, SENSOR(stats.damaged), emit_of_sensor },
 	{ "bulkhead_sensor_dropped_total", "counter",
-	  "Events that were not told, by reason: mask, repeat, verdict, path are meant; shed, full, nested are losses.",
+	  "Events that were not told, by reason: mask, repeat, verdict, path are meant; shed, full, nested, flood are losses.",
 	  SCOPE_AGENT, UNIT_ONE, 0, 0, emit_dropped },
 	{ "bulkhead_sensor_events_total", "counter", "Events that the kernel's side told, by type.",
 	  SCOPE_AGENT, UNIT_ONE, 0, 0, emit_events },

@@ -36,6 +36,8 @@ struct resolver {
 	uint32_t dirs_n;
 	struct resolve_mounts mounts[RESOLVE_NAMESPACES];
 	uint32_t mounts_next;
+	uint64_t mounts_second; /* in which so many lists of mounts were read */
+	uint32_t mounts_read;
 	struct resolve_stats stats;
 	struct resolve_text answer;
 };

@@ -16,6 +16,7 @@
 #endif
 #define MAX_STEPS	 128	    /* one by one; a longer path is not worth it */
 #define MOUNTS_MAX_BYTES (1U << 20) /* a longer list of mounts counts as slow */
+#define MOUNT_LISTS	 8	    /* read in a second */
 
 static bool pid_path(const struct resolver *r, uint32_t pid, const char *file, char out[PATH_MAX])
 {
@@ -182,6 +183,12 @@ static bool may_walk_slowly(struct resolver *r, const struct resolve_question *q
 		if (ns && m->ns == ns && q->now_boot_ns - m->at_boot_ns < RESOLVE_KEEP_NS)
 			return m->quick;
 	}
+	/* A list of thousands of mounts takes milliseconds, and a container may make namespaces. */
+	if (q->now_boot_ns / NS_PER_S != r->mounts_second)
+		r->mounts_read = 0;
+	r->mounts_second = q->now_boot_ns / NS_PER_S;
+	if (r->mounts_read++ >= MOUNT_LISTS)
+		return false;
 	m = &r->mounts[r->mounts_next++ % RESOLVE_NAMESPACES];
 	*m = (struct resolve_mounts){ ns, q->now_boot_ns, read_mounts(r, q->who.pid) };
 	return m->quick;

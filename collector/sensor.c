@@ -207,6 +207,7 @@ static int load_once(struct sensor *s, const struct attempt *a, struct sensor_bp
 	bpf_map__set_max_entries(b->maps.events, buffer_size(a->settings->buffer_bytes));
 	bpf_map__set_max_entries(b->maps.accounts, a->settings->max_containers);
 	bpf_map__set_max_entries(b->maps.bitmaps, a->settings->max_containers);
+	bpf_map__set_max_entries(b->maps.floods, a->settings->max_containers + 1);
 	fill_constants(b, a->settings->fallback, a->mode);
 	int r = sensor_bpf__load(b);
 

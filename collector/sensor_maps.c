@@ -38,16 +38,21 @@ int sensor_set_cgroup(struct sensor *s, uint64_t key, const struct cgroup_entry 
 {
 	int fd = bpf_map__fd(s->skeleton->maps.cgroups);
 
-	if (bpf_map_update_elem(fd, &key, entry, BPF_ANY) < 0) {
-		s->cgroups_refused++;
-		return -errno;
+	if (bpf_map_update_elem(fd, &key, entry, BPF_NOEXIST) == 0) {
+		s->cgroups_n++;
+		return 0;
 	}
-	return 0;
+	if (errno == EEXIST && bpf_map_update_elem(fd, &key, entry, BPF_EXIST) == 0)
+		return 0;
+	s->cgroups_refused++;
+	return -errno;
 }
 
 void sensor_drop_cgroup(struct sensor *s, uint64_t key)
 {
-	bpf_map_delete_elem(bpf_map__fd(s->skeleton->maps.cgroups), &key);
+	if (bpf_map_delete_elem(bpf_map__fd(s->skeleton->maps.cgroups), &key) == 0 &&
+	    s->cgroups_n > 0)
+		s->cgroups_n--;
 }
 
 int sensor_set_verdict(struct sensor *s, const struct verdict_key *k, enum verdict v)
@@ -195,7 +200,7 @@ int sensor_read_repeats(struct sensor *s, uint32_t minute, uint32_t most, uint64
 		return -errno;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		s->walk_repeats += values[i].minute == minute;
+		s->walk_repeats += values[i].minute >= minute; /* or stamped again since */
 	s->walk_entries += count;
 	memcpy(s->walk_at, &next, sizeof(next));
 	s->walking = !end;

@@ -326,6 +326,7 @@ def test_status_and_metrics_tell_the_mode_programs_and_counts():
     box().run("/bin/true")
     status = a.status()["sensor"]
     assert status["mode"] in ("tracepoint", "trampoline"), status
+    same([p for p in status["programs"] if not p["on"]], [], "programs that were refused")
     m = a.metrics()
     same(m.value("bulkhead_sensor_info", mode=status["mode"]), 1, "bulkhead_sensor_info")
     assert m.total("bulkhead_sensor_events_total", type="exec") > 0

@@ -12,6 +12,7 @@ import sysconfig
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 BUSYBOX = "/bin/busybox"
+IP = os.path.realpath("/usr/sbin/ip")
 PYTHON = os.path.realpath("/usr/bin/python3")
 MODULES = ["virtio_pci", "virtio_blk", "overlay", "veth"]
 FREE_MIB = 512  # for what the tests write
@@ -75,9 +76,12 @@ def fill_root(root, build):
         os.symlink(f"usr/{name}", f"{root}/{name}")
     programs = {f"{build}/{name}": f"/bulkhead/build/{name}"
                 for name in ("bulkheadd", "bulkhead", "tests/integration/alloc",
-                             "tests/integration/doer", "tests/bench/cgroups", "tests/vm/contain")}
+                             "tests/integration/doer", "tests/bench/cgroups", "tests/vm/contain",
+                             "tests/vm/ring", "tests/sensor/denier")}
     library = sysconfig.get_path("stdlib")
     programs.update({BUSYBOX: "/usr/bin/busybox", PYTHON: "/usr/bin/python3"})
+    if os.path.exists(IP):  # busybox's knows no network namespaces
+        programs[IP] = "/usr/sbin/ip"
     programs.update({p: p for p in glob.glob(f"{library}/lib-dynload/*.so")})
     _programs(root, programs)
     _links(f"{root}/usr/bin")

@@ -209,7 +209,7 @@ def check_host():
         if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
             raise Unable(f"{os.path.basename(program)} is not installed (package {package})")
     for name in ("bulkheadd", "bulkhead", "tests/integration/alloc", "tests/integration/doer",
-                 "tests/bench/cgroups", "tests/vm/contain"):
+                 "tests/bench/cgroups", "tests/vm/contain", "tests/vm/ring", "tests/sensor/denier"):
         if not os.path.exists(f"{BUILD}/{name}"):
             raise Unable(f"{BUILD}/{name} is not built (make all tools)")
 

@@ -82,6 +82,7 @@ def without_sensor(init):
 def main():
     harness.Agent.__init__ = without_sensor(harness.Agent.__init__)
     harness.Agent.wait_ready.__defaults__ = (60,)
+    harness.Agent.stop.__defaults__ = (100,)  # its programs are detached one by one
     session.open()
     try:
         for title, fn in collect(option("k")):
