@@ -231,6 +231,7 @@ static void tell(struct agent_sensor *s, const struct event_view *v)
 		s->state.events_without_container++;
 	}
 	agent_event(a, v, &ctx);
+	agent_alerts_event(a, v, &ctx, c);
 	if (changes_names(h->type) && s->resolver)
 		resolve_forget(s->resolver);
 }
