@@ -59,7 +59,7 @@ endif
 CPPFLAGS += -include collector/base/banned.h
 
 DAEMON_LIBS := -lbpf -lyaml -ljansson -lnettle -lcap -lzstd -lm
-SERVE_LIBS := -lmicrohttpd -lrrd -ljansson -lseccomp -lgnutls -lz -lzstd -lm
+SERVE_LIBS := -lmicrohttpd -lrrd -ljansson -lseccomp -lcurl -lgnutls -lz -lzstd -lm
 
 BASE_SRC := $(sort $(wildcard collector/base/*.c))
 WIRE_SRC := $(sort $(wildcard collector/wire*.c))
@@ -140,14 +140,19 @@ $(OUT)/bulkhead: $(OBJ)/http/main.o $(OUT)/libserve.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(SERVE_LIBS)
 
-# --- unit tests: tests/unit/{collector,http}/test_NAME.c, one program each -------------------
+# --- unit tests: tests/unit/{collector,detector,http}/test_NAME.c, one program each ----------
 TEST_DAEMON := $(patsubst tests/unit/collector/%.c,$(OUT)/unit/collector/%,\
 	$(wildcard tests/unit/collector/test_*.c))
+TEST_DETECTOR := $(patsubst tests/unit/detector/%.c,$(OUT)/unit/detector/%,\
+	$(wildcard tests/unit/detector/test_*.c))
 TEST_SERVE := $(patsubst tests/unit/http/%.c,$(OUT)/unit/http/%,\
 	$(wildcard tests/unit/http/test_*.c))
 UNIT_HELP := $(call objs,$(wildcard tests/unit/*.c))
 
 $(OUT)/unit/collector/%: $(OBJ)/tests/unit/collector/%.o $(UNIT_HELP) $(OUT)/libdaemon.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) -lcmocka
+$(OUT)/unit/detector/%: $(OBJ)/tests/unit/detector/%.o $(UNIT_HELP) $(OUT)/libdaemon.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) -lcmocka
 $(OUT)/unit/http/%: $(OBJ)/tests/unit/http/%.o $(UNIT_HELP) $(OUT)/libserve.a
@@ -159,8 +164,9 @@ ifeq ($(SAN),)
 CHECK_ELF = 'sh tests/unit/check_elf.sh $(OUT)/bulkheadd $(OUT)/bulkhead'
 unit: $(OUT)/bulkheadd $(OUT)/bulkhead
 endif
-unit: $(TEST_DAEMON) $(TEST_SERVE)
-	@sh tests/unit/run.sh $(TEST_DAEMON) $(TEST_SERVE) 'sh tests/lint/check_tree.sh' $(CHECK_ELF)
+unit: $(TEST_DAEMON) $(TEST_DETECTOR) $(TEST_SERVE)
+	@sh tests/unit/run.sh $(TEST_DAEMON) $(TEST_DETECTOR) $(TEST_SERVE) \
+		'sh tests/lint/check_tree.sh' $(CHECK_ELF)
 
 # --- helpers of integration tests and benches: one C file, one program, no library of ours ----
 TOOLS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/integration/*.c tests/bench/*.c \
@@ -290,7 +296,7 @@ LINT_ASSUME := -include tests/lint/assume.h
 # them (make unit SAN=address).
 LINT_KEEPS := collector/agent_disk.c collector/agent_slow.c collector/agent_requests.c http/link.c \
 	collector/stream.c collector/replay.c collector/agent_sensor_figures.c \
-	collector/agent_sensor_cgroups.c
+	collector/agent_sensor_cgroups.c http/sink_settings.c
 LINT_JOBS ?= 2
 format:
 	clang-format -i $(FORMAT_SRC)

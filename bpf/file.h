@@ -97,13 +97,14 @@ static __always_inline __u16 file_flags(struct vfsmount *mnt, struct dentry *den
 	return flags;
 }
 
-static __always_inline void fill_file(struct event_file *f, struct vfsmount *mnt,
-				      struct dentry *dentry)
+__noinline int fill_file_of(struct event_file *f, __u64 mount, __u64 name)
 {
+	struct vfsmount *mnt = (struct vfsmount *)mount;
+	struct dentry *dentry = (struct dentry *)name;
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 
-	if (!inode)
-		return;
+	if (!inode || !f)
+		return 0;
 	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
 
 	f->inode = BPF_CORE_READ(inode, i_ino);
@@ -119,6 +120,13 @@ static __always_inline void fill_file(struct event_file *f, struct vfsmount *mnt
 	f->rdev = BPF_CORE_READ(inode, i_rdev);
 	f->links = BPF_CORE_READ(inode, i_nlink);
 	f->flags = file_flags(mnt, dentry, inode, f->fs_magic);
+	return 0;
+}
+
+static __always_inline void fill_file(struct event_file *f, struct vfsmount *mnt,
+				      struct dentry *dentry)
+{
+	fill_file_of(f, (__u64)mnt, (__u64)dentry);
 }
 
 /* The file with its path; whether it is on another file system than "/" is known after the walk. */
@@ -304,14 +312,15 @@ static __always_inline __u32 access_by_mode(const struct opening *o, __u32 mode)
 
 static __always_inline int not_opened(struct call *c, struct opening *o);
 
+/* 1: another thread has closed it, what was asked for is to be told. */
 static __always_inline int opened(struct call *c, struct opening *o)
 {
 	struct file *f = file_of((__s32)c->result);
 	struct repeat_key k;
 	__u32 mode = 0;
 
-	if (!f) /* another thread has closed it: what was asked for is told */
-		return not_opened(c, o);
+	if (!f)
+		return 1;
 	repeat_begin(&k, c);
 	file_key(&k, f, &mode);
 	o->access = access_by_mode(o, mode);
@@ -408,14 +417,33 @@ static __always_inline int not_opened(struct call *c, struct opening *o)
 	return 0;
 }
 
-__noinline int observe_open(struct call *c)
+/* Two functions: both in one frame would be too much for the 512 bytes that a chain of calls has.
+ */
+__noinline int observe_opened(struct call *c)
 {
 	struct opening o;
 
 	if (!c)
 		return 0;
 	read_opening(c, &o);
-	return c->result >= 0 ? opened(c, &o) : not_opened(c, &o);
+	return opened(c, &o);
+}
+
+__noinline int observe_not_opened(struct call *c)
+{
+	struct opening o;
+
+	if (!c)
+		return 0;
+	read_opening(c, &o);
+	return not_opened(c, &o);
+}
+
+static __always_inline int observe_open(struct call *c)
+{
+	if (c->result >= 0 && observe_opened(c) == 0)
+		return 0;
+	return observe_not_opened(c);
 }
 
 /* --- calls that name files ---------------------------------------------------------------------

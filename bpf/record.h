@@ -109,13 +109,20 @@ static __always_inline struct scratch *record_begin_bare(const struct call *c, _
 	return s;
 }
 
+__noinline int fill_current(struct event_head *h)
+{
+	if (h)
+		fill_process(h, current_task());
+	return 0;
+}
+
 /* The same with the process that runs now. */
 static __always_inline struct scratch *record_begin(const struct call *c, __u32 type, __u32 fixed)
 {
 	struct scratch *s = record_begin_bare(c, type, fixed);
 
 	if (s)
-		fill_process(record_head(s), current_task());
+		fill_current(record_head(s));
 	return s;
 }
 

@@ -67,8 +67,10 @@ void agent_state(struct agent *a, struct agent_state *out)
 		agent_sensor_state(a, &a->sensor_state);
 		a->sensor_state_ns = mono_ns();
 	}
+	agent_alerts_state(a, &a->alerts_state);
 	*out = (struct agent_state){
 		.sensor = &a->sensor_state,
+		.alerts = &a->alerts_state,
 		.config = &a->config,
 		.containers = a->table,
 		.machine = &a->machine,
@@ -192,11 +194,13 @@ static void reload(struct agent *a)
 	a->counters.config_last_reload_ok = !why;
 	if (why) {
 		log_error("configuration not reloaded, the old one stays", "error", why, NULL);
+		agent_alerts_reload(a, why);
 		return;
 	}
 	a->counters.config_last_reload_unix_ns = unix_ns();
 	take_config(a, &next);
 	agent_sensor_reload(a);
+	agent_alerts_reload(a, NULL);
 	log_info("configuration reloaded", "file", a->options.config_path, NULL);
 }
 
@@ -382,6 +386,8 @@ static int start_all(struct agent *a, struct err *e)
 	/* serve first: it drops what the rest does not need, and starts while we read */
 	r = agent_serve_start(a, e);
 	if (r == 0)
+		r = agent_alerts_start(a, e);
+	if (r == 0)
 		r = start_reading(a, e);
 	if (r == 0)
 		r = agent_requests_start(a, e);
@@ -449,6 +455,7 @@ void agent_free(struct agent *a)
 	if (a->loop)
 		agent_requests_stop(a);
 	agent_serve_stop(a);
+	agent_alerts_stop(a);
 	if (!stop_workers(a)) { /* its thread uses what is left, until the process ends */
 		log_warning("a read hangs in the kernel, stopping without it", NULL);
 		return;

@@ -10,7 +10,8 @@
  *   agent_slow.c        what is read less often: limits, network, processes, host
  *   agent_disk.c        disk space of containers, file systems
  *   agent_feed.c        what serve is told: containers, samples
- *   agent_requests.c    what serve and the command line ask: metrics, JSON, tokens */
+ *   agent_requests.c    what serve and the command line ask: metrics, JSON, tokens
+ *   agent_alerts.c      what the judge is told and may ask for */
 #ifndef BULKHEAD_AGENT_H
 #define BULKHEAD_AGENT_H
 
@@ -21,13 +22,15 @@
 #include "collector/config.h"
 
 struct agent;
+struct agent_detector;
 
 struct agent_options {
 	const char *config_path;     /* re-read at SIGHUP; NULL: none */
 	bool config_required;	     /* it was named on the command line */
 	const char *const *settings; /* "key=value" from flags, applied over the file; NULL-ended */
 	const char *serve_program;   /* path of the bulkhead binary */
-	bool print_login_link;	     /* "url=" and "login=" lines on stdout once serve listens */
+	const struct agent_detector *detector; /* what judges (agent_detector.h); NULL: nothing */
+	bool print_login_link; /* "url=" and "login=" lines on stdout once serve listens */
 };
 
 /* Loads file and flags into *c: defaults, file, flags, validation. */

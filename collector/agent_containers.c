@@ -53,6 +53,7 @@ static int add_entry(struct agent *a, enum cgroup_kind kind, const struct identi
 			      .c = container_ref(c),
 			      .pidfd = -1,
 			      .seen_unix_ns = unix_ns(),
+			      .before_us = !a->first_round_done,
 			      .next_metadata_ns = UINT64_MAX };
 	c->user = m;
 	c->cpu_cores = -1;
@@ -166,6 +167,7 @@ void agent_add_container(struct agent *a, const struct identity *id, const char 
 	}
 	member_of(c)->next_metadata_ns = mono_ns();
 	agent_metadata_soon(a);
+	agent_alerts_life(a, c, LIFE_CREATED);
 	log_debug("container appeared", "cgroup", path, "runtime", runtime_name(id->runtime), NULL);
 }
 
@@ -223,6 +225,7 @@ void agent_end_container(struct agent *a, struct container *c)
 		agent_take_exit(m); /* or it is still to be reaped, and the loop tells */
 		agent_feed_end(a, c);
 		agent_metadata_ended(a, m);
+		agent_alerts_life(a, c, LIFE_STOPPED);
 		log_debug("container ended", "name", container_name(c), "id", c->id.id, NULL);
 	} else {
 		forget_member(c);
@@ -268,7 +271,7 @@ static void on_watch_problem(void *ctx, const char *text)
 
 /* --- out of memory -------------------------------------------------------------------------- */
 
-void agent_count_oom(struct agent *a, struct member *m)
+void agent_count_oom(struct agent *a, struct member *m, const struct kmsg_oom *kernel)
 {
 	struct container *c = m->c;
 	uint64_t seen = m->oom_kmsg;
@@ -276,8 +279,11 @@ void agent_count_oom(struct agent *a, struct member *m)
 	if ((c->sample.have & SAMPLE_OOM) && c->sample.oom_kills > seen)
 		seen = c->sample.oom_kills;
 	if (seen > c->oom_events) {
-		a->counters.oom_events += seen - c->oom_events;
+		const uint64_t more = seen - c->oom_events;
+
+		a->counters.oom_events += more;
 		c->oom_events = seen;
+		agent_alerts_oom(a, c, kernel, more);
 	}
 }
 
@@ -316,7 +322,7 @@ void agent_oom(void *ctx, const struct kmsg_oom *oom)
 	if (!m)
 		return;
 	m->oom_kmsg++;
-	agent_count_oom(a, m);
+	agent_count_oom(a, m, oom);
 	if (m->first_pid == oom->pid) /* it may be gone from c->pid by now */
 		c->oom_killed = true;
 	log_info("out of memory in a container", "name", container_name(c), "process", oom->comm,

@@ -4,6 +4,7 @@
 #define BULKHEAD_AGENT_INTERNAL_H
 
 #include "collector/agent.h"
+#include "collector/agent_detector.h"
 #include "collector/api.h"
 #include "collector/base/clock.h"
 #include "collector/base/worker.h"
@@ -25,6 +26,7 @@
 #define AGENT_MAX_CLIENTS  32	/* connections at bulkhead.sock */
 #define AGENT_MAX_ANSWERS  128	/* requests for /metrics and lists that wait, of all peers */
 #define AGENT_MAX_WAITING  1024 /* containers that wait for room in the table */
+#define AGENT_MAX_TICKETS  32	/* requests that the judge answers later */
 #define AGENT_MAX_NESTED   64	/* containers inside one container */
 #define AGENT_MAX_PROBES   4096 /* cgroups of unknown form that are looked up */
 #define AGENT_SWEEP	   16	/* containers in one metadata job: some milliseconds of a turn */
@@ -63,6 +65,8 @@ struct member {
 	uint64_t round;			   /* the sampling round that it was read in last */
 	uint64_t disk_due_ns, disk_cpu_ns; /* next walk; CPU usage at the last one */
 	uint64_t oom_kmsg;		   /* kills that the kernel log told */
+	bool before_us;			   /* it was there when we started */
+	bool destroyed;			   /* its runtime keeps nothing of it any more */
 	bool fed;			   /* serve knows its slot */
 	bool slow_read;			   /* limits were read once */
 	bool processes_due;		   /* its descriptors are to be counted */
@@ -111,6 +115,13 @@ struct answer {
 	uint32_t request_id;
 	bool openmetrics;
 	char *list_query; /* of a list of containers; NULL: /metrics. Owned */
+};
+
+/* A request that the judge answers, by its index. */
+struct agent_ticket {
+	struct peer *peer; /* NULL: who asked is gone */
+	uint32_t request_id;
+	bool used;
 };
 
 struct client {
@@ -187,6 +198,12 @@ struct agent {
 	/* Set by the sensor: types that subscribers want now, told at each change. */
 	void (*events_wanted)(struct agent *a, uint64_t type_mask);
 
+	bool detector_started, detector_on;
+	bool troubles[TROUBLE_COUNT];
+	struct agent_ticket tickets[AGENT_MAX_TICKETS];
+	uint64_t serve_ready_ns, serve_ends_since_ns, serve_ends;
+	struct alerts_state alerts_state;
+
 	struct agent_counters counters;
 	const char *degraded[AGENT_MAX_DEGRADED + 1];
 	size_t degraded_n;
@@ -228,7 +245,8 @@ void agent_end_container(struct agent *a, struct container *c);
 /* The outermost container above a path, NULL when there is none. */
 struct container *agent_top_container(const struct agent *a, const char *path);
 void agent_oom(void *ctx, const struct kmsg_oom *oom);
-void agent_count_oom(struct agent *a, struct member *m);
+/* kernel: what its log said of it, or NULL */
+void agent_count_oom(struct agent *a, struct member *m, const struct kmsg_oom *kernel);
 
 /* agent_pid.c */
 void agent_learn_pid(struct agent *a, struct member *m);
@@ -296,6 +314,29 @@ void agent_events_flush(struct agent *a);
 void agent_events_container(struct agent *a, const struct container *c);
 void agent_events_container_end(struct agent *a, const struct container *c);
 void agent_events_lost(struct agent *a, const uint64_t lost[EVENT_TYPE_COUNT]);
+
+/* agent_alerts.c: all are fine without a judge */
+int agent_alerts_start(struct agent *a, struct err *e);
+void agent_alerts_stop(struct agent *a);
+/* True: the judge answers. */
+bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
+			  const struct wire_request *q);
+void agent_alerts_forget_peer(struct agent *a, const struct peer *p);
+void agent_alerts_event(struct agent *a, const struct event_view *v, const struct event_context *c,
+			struct container *of);
+void agent_alerts_life(struct agent *a, struct container *c, enum agent_life what);
+void agent_alerts_metadata(struct agent *a, struct container *c, bool first,
+			   enum container_state before);
+void agent_alerts_oom(struct agent *a, struct container *c, const struct kmsg_oom *kernel,
+		      uint64_t kills);
+void agent_alerts_trouble(struct agent *a, enum agent_trouble what, bool on, const char *text);
+void agent_alerts_audit(struct agent *a, const struct agent_audit *audit);
+void agent_alerts_serve_up(struct agent *a);
+void agent_alerts_serve_ended(struct agent *a);
+void agent_alerts_frame(struct agent *a, const struct wire_frame *f);
+void agent_alerts_reload(struct agent *a, const char *refused); /* NULL: it was taken */
+void agent_alerts_round(struct agent *a);
+void agent_alerts_state(struct agent *a, struct alerts_state *out);
 
 /* agent_requests.c */
 int agent_requests_start(struct agent *a, struct err *e);

@@ -120,6 +120,9 @@ static void take_metadata(struct agent *a, struct container *c, struct metadata 
 		       !same_text(c->meta->image, meta->image) ||
 		       !same_text(c->meta->image_id, meta->image_id);
 
+	const bool first = !c->meta;
+	const enum container_state before = c->meta ? c->meta->state : STATE_UNKNOWN;
+
 	/* A file that was caught half-written must not take away what was known. */
 	metadata_free(c->meta);
 	c->meta = meta;
@@ -138,6 +141,7 @@ static void take_metadata(struct agent *a, struct container *c, struct metadata 
 	take_exit(c);
 	container_labels_changed(c);
 	a->counters.metadata_reads++;
+	agent_alerts_metadata(a, c, first, before);
 	if (!c->ended) {
 		agent_learn_pid(a, member_of(c));
 		if (renamed && c->started_unix_ns)
@@ -166,9 +170,11 @@ static void schedule_member(struct member *m)
 	if (c->ended) {
 		bool done = c->has_exit_code && c->meta && c->meta->has_exit;
 
-		m->next_metadata_ns = done || step + 1 >= COUNT(ended_ms)
-					      ? NEVER
-					      : now + ended_ms[step + 1] * NS_PER_MS;
+		if (!done && step + 1 < COUNT(ended_ms))
+			m->next_metadata_ns = now + ended_ms[step + 1] * NS_PER_MS;
+		else /* till its files are gone: somebody removed it */
+			m->next_metadata_ns = m->destroyed || !c->meta_stamp ? NEVER
+									     : steady_ns(c, now);
 		return;
 	}
 	if (!settled && step + 1 < COUNT(young_ms)) {
@@ -208,6 +214,10 @@ static void apply_container(struct agent *a, struct sweep_item *it)
 		return;
 	}
 	m->sweeping = false;
+	if (c->ended && c->meta_stamp && !it->stamp && !m->destroyed) {
+		m->destroyed = true;
+		agent_alerts_life(a, c, LIFE_DESTROYED);
+	}
 	if (it->meta)
 		take_metadata(a, c, it->meta, it->stamp);
 	else if (it->failed)

@@ -134,6 +134,7 @@ void agent_forget_peer(struct agent *a, const struct peer *p)
 	bool first = in_work(a) && a->answers_n > 0 && a->answers[0].peer == p;
 	size_t kept = first ? 1 : 0;
 
+	agent_alerts_forget_peer(a, p);
 	if (a->stream)
 		stream_forget_peer(a->stream, p);
 	for (size_t i = kept; i < a->answers_n; i++) {
@@ -159,7 +160,7 @@ static bool allowed(const struct agent *a, const struct peer *p, const struct wi
 		return true;
 	if (q->op == WIRE_OP_GET && (span_eq(q->path, "/metrics") || span_eq(q->path, "/readyz")))
 		return true;
-	return q->op != WIRE_OP_TOKEN &&
+	return q->op != WIRE_OP_TOKEN && q->op != WIRE_OP_COMMAND &&
 	       token_check(a->tokens, q->token, unix_ns()) >= TOKEN_VIEWER;
 }
 
@@ -180,6 +181,10 @@ static void answer_token(struct agent *a, struct peer *p, uint32_t request_id,
 		return;
 	}
 	log_info("viewer token created", "for_s", LOG_U64(for_s), NULL);
+	agent_alerts_audit(a, &(struct agent_audit){ .rule = "token.create",
+						     .title = "a viewer's token was made",
+						     .key = "for_seconds",
+						     .value = LOG_U64(for_s) });
 	buf_init(&b, 4096);
 	buf_printf(&b,
 		   "{\"token\":\"%s\",\"role\":\"viewer\",\"login\":\"%s://%s/login?token=%s\"}",
@@ -211,6 +216,8 @@ static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 		queue_list(a, p, request_id, q->query);
 		return;
 	}
+	if (agent_alerts_request(a, p, request_id, q))
+		return;
 	buf_init(&b, JSON_MAX);
 	if (span_eq(q->path, "/readyz")) {
 		bool ready = a->first_round_done && agent_sensor_settled(a);
@@ -258,6 +265,10 @@ void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
 	}
 	case WIRE_OP_TOKEN:
 		answer_token(a, p, f->request_id, &q);
+		break;
+	case WIRE_OP_COMMAND:
+		if (!agent_alerts_request(a, p, f->request_id, &q))
+			respond_error(p, f->request_id, 404, "no such command");
 		break;
 	case WIRE_OP_SUBSCRIBE:
 	case WIRE_OP_UNSUBSCRIBE:

@@ -82,6 +82,7 @@ static void finish_round(void *ctx)
 	agent_feed_round(a);
 	agent_containers_expire(a);
 	agent_sensor_round(a);
+	agent_alerts_round(a);
 	agent_serve_round(a);
 	a->counters.last_round_ns = a->round_ns + (mono_ns() - start);
 	if (!a->first_round_done) {

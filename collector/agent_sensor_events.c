@@ -308,6 +308,7 @@ static void tell(struct agent_sensor *s, const struct event_view *v)
 	}
 	if (wanted)
 		agent_event(a, v, &ctx);
+	agent_alerts_event(a, v, &ctx, c);
 	if (changes_names(h->type) && s->resolver)
 		resolve_forget(s->resolver);
 }

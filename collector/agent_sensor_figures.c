@@ -16,6 +16,15 @@ static uint64_t lost_of(const struct event_counts *c, uint32_t type)
 	       c->dropped[DROP_NESTED][type] + c->dropped[DROP_FLOOD][type];
 }
 
+static void tell_trouble(struct agent *a, bool on, uint64_t lost)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%llu events in a second", (unsigned long long)lost);
+	agent_degraded(a, losing, on);
+	agent_alerts_trouble(a, TROUBLE_EVENTS_LOST, on, text);
+}
+
 /* Loss is said aloud: at once, then at most once a minute while it goes on. */
 static void tell_losses(struct agent_sensor *s, const struct event_counts *c)
 {
@@ -29,11 +38,11 @@ static void tell_losses(struct agent_sensor *s, const struct event_counts *c)
 	}
 	if (sum == 0) {
 		if (s->lost_warned_ns && now - s->lost_warned_ns > WARN_EVERY_NS)
-			agent_degraded(s->agent, losing, false);
+			tell_trouble(s->agent, false, 0);
 		return;
 	}
 	agent_events_lost(s->agent, lost);
-	agent_degraded(s->agent, losing, true);
+	tell_trouble(s->agent, true, sum);
 	if (!s->lost_warned_ns || now - s->lost_warned_ns > WARN_EVERY_NS) {
 		s->lost_warned_ns = now;
 		log_warning("events are lost, the buffer was full", "in_this_second", LOG_U64(sum),

@@ -59,6 +59,7 @@ static void serve_is_ready(struct agent *a, struct span where)
 	a->serve_problem[0] = '\0';
 	log_info("listening", "url", text, NULL);
 	agent_feed_all(a);
+	agent_alerts_serve_up(a);
 	print_login(a, where);
 	a->told_ready = true;
 	notify_send("READY=1");
@@ -93,6 +94,9 @@ static void on_serve_frame(void *ctx, struct peer *p, const struct wire_frame *f
 	case WIRE_SERVE_STATS:
 		if (wire_serve_stats_decode(f->payload, &stats, NULL) == 0)
 			a->serve_stats = stats;
+		break;
+	case WIRE_SINK_STATS:
+		agent_alerts_frame(a, f);
 		break;
 	default:
 		break; /* nothing else is serve's to send */
@@ -150,6 +154,7 @@ static void on_serve_ended(void *ctx, const char *why)
 	if (!a->serve_told_why)
 		snprintf(a->serve_problem, sizeof(a->serve_problem), "%s", why);
 	log_warning("bulkhead serve ended and is started again", "reason", why, NULL);
+	agent_alerts_serve_ended(a);
 }
 
 void agent_serve_round(struct agent *a)

@@ -205,7 +205,7 @@ void agent_slow_one(struct agent *a, struct container *c)
 	m->slow_read = true;
 	if (first || worth_a_look(a, c, &m->slow, a->config.slow_interval_ms, true)) {
 		sampler_read_slow(a->sampler, c->cg, &c->sample);
-		agent_count_oom(a, m);
+		agent_count_oom(a, m, NULL);
 		if (m->attempts > 0)
 			agent_learn_pid(a, m);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/capacity.h"
 
+#include "collector/agent_detector.h"
 #include "collector/token.h"
 
 size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_MAX])
@@ -37,6 +38,10 @@ size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_M
 	out[n++] = (struct capacity){ "network_interfaces", 0, SAMPLE_MAX_INTERFACES,
 				      k->interfaces_refused };
 	out[n++] = (struct capacity){ "tokens", k->tokens, TOKEN_MAX, 0 };
+	for (size_t i = 0; s->alerts && i < s->alerts->tables_n && n < CAPACITY_MAX; i++)
+		out[n++] = (struct capacity){ s->alerts->tables[i].table, s->alerts->tables[i].used,
+					      s->alerts->tables[i].capacity,
+					      s->alerts->tables[i].refused };
 	const struct sensor_state *sensor = s->sensor;
 
 	if (!sensor)

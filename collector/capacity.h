@@ -9,7 +9,7 @@
 
 #include "collector/state.h"
 
-#define CAPACITY_MAX 40
+#define CAPACITY_MAX 48
 
 struct capacity {
 	const char *table;		  /* static */

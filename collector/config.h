@@ -14,6 +14,7 @@
 #include "collector/base/err.h"
 #include "collector/base/log.h"
 #include "collector/base/parse.h"
+#include "collector/config_sinks.h"
 
 #define CONFIG_MAX_FILE_BYTES (1u << 20)
 #define CONFIG_MAX_DEPTH      16
@@ -79,6 +80,14 @@ struct config {
 	bool sensor_redact;
 	struct config_list sensor_redact_words; /* beyond those that are built in */
 	bool sensor_payloads, sensor_syscalls;
+
+	uint32_t alerts_window_ms; /* alerts: {window: 60s, ...}: repeats within are one alert */
+	uint32_t alerts_rate, alerts_rate_container; /* delivered a second */
+	uint64_t alerts_segment_bytes, alerts_log_bytes, audit_log_bytes;
+	bool alerts_audit;
+	uint32_t alerts_heartbeat_s; /* 0: none */
+	int alerts_severity;	     /* syslog's number: what sinks get by default */
+	struct config_sinks sinks;   /* alerts.sinks: where alerts go */
 
 	uint32_t max_connections, max_connections_per_ip, idle_timeout_s,
 		max_header_bytes; /* http: */

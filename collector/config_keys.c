@@ -30,6 +30,10 @@ static const struct config_choice labels_modes[] = {
 	{ "kubelet", LABELS_KUBELET },
 	{ NULL, 0 },
 };
+static const struct config_choice severities[] = {
+	{ "emergency", 0 }, { "alert", 1 }, { "critical", 2 }, { "error", 3 }, { "warning", 4 },
+	{ "notice", 5 },    { "info", 6 },  { "debug", 7 },    { NULL, 0 },
+};
 static const struct config_choice sensor_modes[] = {
 	{ "auto", SENSOR_WANT_AUTO },
 	{ "trampoline", SENSOR_WANT_TRAMPOLINE },
@@ -133,6 +137,22 @@ const struct config_key config_keys[] = {
 	LIST("sensor.redact_words", sensor_redact_words, CONFIG_WORDS, ""),
 	FLAG("sensor.payloads", sensor_payloads, "true"),
 	FLAG("sensor.syscalls", sensor_syscalls, "false"),
+	SECTION("alerts"),
+	{ "alerts.window", CONFIG_MS, FIELD(alerts_window_ms), "60s", 0, DAY, NULL, false },
+	{ "alerts.rate", CONFIG_COUNT, FIELD(alerts_rate), "1000", 1, 1000000, NULL, false },
+	{ "alerts.rate_per_container", CONFIG_COUNT, FIELD(alerts_rate_container), "100", 1,
+	  1000000, NULL, false },
+	{ "alerts.log_segment", CONFIG_BYTES64, FIELD(alerts_segment_bytes), "16MiB", 64 * KIB,
+	  KIB *KIB *KIB, NULL, false },
+	{ "alerts.log_max", CONFIG_BYTES64, FIELD(alerts_log_bytes), "512MiB", KIB *KIB, TIB, NULL,
+	  false },
+	FLAG("alerts.audit", alerts_audit, "true"),
+	{ "alerts.audit_max", CONFIG_BYTES64, FIELD(audit_log_bytes), "512MiB", KIB *KIB, TIB, NULL,
+	  false },
+	{ "alerts.heartbeat", CONFIG_SECONDS, FIELD(alerts_heartbeat_s), "0s", 0, DAY, NULL,
+	  false },
+	CHOICE("alerts.severity", alerts_severity, "warning", severities),
+	{ "alerts.sinks", CONFIG_SINKS, FIELD(sinks), "", 0, WIRE_MAX_SINKS, NULL, false },
 	SECTION("http"),
 	{ "http.max_connections", CONFIG_COUNT, FIELD(max_connections), "256", 1, 4096, NULL,
 	  false },

@@ -32,6 +32,7 @@ enum config_kind {
 	CONFIG_TYPES,  /* list of types of events */
 	CONFIG_PATHS,  /* list of absolute paths, and of file names */
 	CONFIG_WORDS,  /* list of names */
+	CONFIG_SINKS,  /* list of maps: config_sinks.h */
 };
 
 struct config_choice {
@@ -77,6 +78,10 @@ const char *config_kind_expects(enum config_kind kind);
 
 /* "127.0.0.1:9480", "[::1]:9480"; numeric only, so that no resolver decides who may connect. */
 bool config_address_parse(struct span text, bool *loopback);
+
+/* "500ms", "64KiB": false when the text is none. */
+bool config_duration_parse(struct span text, uint64_t *ms);
+bool config_size_parse(struct span text, uint64_t *bytes);
 
 /* config_yaml.c: reads the file's keys into *c, which is half filled after a failure. */
 int config_yaml_read(struct config *c, const char *file_name, struct span yaml, struct err *e);

@@ -64,6 +64,8 @@ const char *config_kind_expects(enum config_kind kind)
 		return "a list of absolute paths and file names such as [/etc/, id_rsa]";
 	case CONFIG_WORDS:
 		return "a list of names such as [HOSTNAME, LANG]";
+	case CONFIG_SINKS:
+		return "a list of maps such as '- {type: webhook, url: \"https://...\"}'";
 	}
 	return "another value";
 }
@@ -87,6 +89,16 @@ static bool parse_scaled(struct span text, const struct unit *units, uint64_t *o
 		if (span_eq((struct span){ text.p + digits, text.n - digits }, u->name))
 			return !__builtin_mul_overflow(v, u->factor, out);
 	return false;
+}
+
+bool config_duration_parse(struct span text, uint64_t *ms)
+{
+	return parse_scaled(text, durations, ms);
+}
+
+bool config_size_parse(struct span text, uint64_t *bytes)
+{
+	return parse_scaled(text, sizes, bytes);
 }
 
 struct number_text {
@@ -344,6 +356,11 @@ int config_key_set(const struct config_key *k, struct config *c, struct span tex
 	case CONFIG_PATHS:
 	case CONFIG_WORDS:
 		return set_list(k, field, text, e);
+	case CONFIG_SINKS:
+		if (text.n > 0)
+			return err_set(e, EINVAL, "can be set in the file alone");
+		config_key_clear(k, c);
+		return 0;
 	}
 	return -EINVAL;
 }

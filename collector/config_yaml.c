@@ -3,32 +3,11 @@
  * table knows is entered, so that the third opening bracket is already an error. */
 #include <errno.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "collector/base/buf.h"
-#include "collector/config_keys.h"
+#include "collector/config_yaml.h"
 
-struct reader {
-	yaml_parser_t parser;
-	struct config *c;
-	const char *file;
-	struct span yaml;
-	struct err *e;
-	size_t seen_line[CONFIG_KEYS_MAX]; /* by index in config_keys; 0: not yet */
-};
-
-static inline void auto_yaml_event_delete(yaml_event_t *ev)
-{
-	yaml_event_delete(ev);
-}
-
-static struct span scalar(const yaml_event_t *ev)
-{
-	return (struct span){ (const char *)ev->data.scalar.value, ev->data.scalar.length };
-}
-
-/* "FILE:LINE:COLUMN: " before what *e says, with the key when it is known. */
-static int at(struct reader *r, yaml_mark_t mark, const char *key, int code)
+int config_yaml_at(struct config_reader *r, yaml_mark_t mark, const char *key, int code)
 {
 	if (key && key[0])
 		return err_prefix(r->e, code, "%s:%zu:%zu: key '%s'", r->file, mark.line + 1,
@@ -51,7 +30,7 @@ static yaml_mark_t mark_of(struct span yaml, size_t offset)
 	return mark;
 }
 
-static int syntax_error(struct reader *r)
+static int syntax_error(struct config_reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	yaml_mark_t mark = p->problem_mark;
@@ -62,11 +41,10 @@ static int syntax_error(struct reader *r)
 		mark = mark_of(r->yaml, p->problem_offset);
 	err_set(r->e, EINVAL, "not valid YAML: %s%s%s", p->problem ? p->problem : "unknown problem",
 		p->context ? " " : "", p->context ? p->context : "");
-	return at(r, mark, NULL, -EINVAL);
+	return config_yaml_at(r, mark, NULL, -EINVAL);
 }
 
-/* `key` is for the message: whose value is read. */
-static int next_event(struct reader *r, yaml_event_t *ev, const char *key)
+int config_yaml_next(struct config_reader *r, yaml_event_t *ev, const char *key)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
@@ -88,7 +66,7 @@ static int next_event(struct reader *r, yaml_event_t *ev, const char *key)
 		err_set(r->e, EINVAL, "tags are not supported, expected a value without '!'");
 	else
 		return 0;
-	return at(r, ev->start_mark, key, -EINVAL);
+	return config_yaml_at(r, ev->start_mark, key, -EINVAL);
 }
 
 static bool is_plain(const yaml_event_t *ev)
@@ -96,82 +74,85 @@ static bool is_plain(const yaml_event_t *ev)
 	return ev->type == YAML_SCALAR_EVENT && ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
-static bool is_null(const yaml_event_t *ev)
+bool config_yaml_is_null(const yaml_event_t *ev)
 {
-	struct span s = is_plain(ev) ? scalar(ev) : SPAN_LIT("x");
+	struct span s = is_plain(ev) ? config_yaml_scalar(ev) : SPAN_LIT("x");
 
 	return s.n == 0 || span_eq(s, "~") || span_eq(s, "null") || span_eq(s, "Null") ||
 	       span_eq(s, "NULL");
 }
 
-static int wrong_type(struct reader *r, const yaml_event_t *ev, const struct config_key *k)
+static int wrong_type(struct config_reader *r, const yaml_event_t *ev, const struct config_key *k)
 {
 	const char *found = ev->type == YAML_MAPPING_START_EVENT    ? "a mapping"
 			    : ev->type == YAML_SEQUENCE_START_EVENT ? "a list"
-			    : is_null(ev)			    ? "no value"
+			    : config_yaml_is_null(ev)		    ? "no value"
 			    : is_plain(ev)			    ? "a single value"
 								    : "text in quotes";
 
 	err_set(r->e, EINVAL, "has %s, expected %s", found, config_kind_expects(k->kind));
-	return at(r, ev->start_mark, k->name, -EINVAL);
+	return config_yaml_at(r, ev->start_mark, k->name, -EINVAL);
 }
 
-static int read_list(struct reader *r, const struct config_key *k)
+static int read_list(struct config_reader *r, const struct config_key *k)
 {
 	config_key_clear(k, r->c);
 	for (;;) {
 		AUTO(yaml_event_delete) yaml_event_t ev = { 0 };
-		int ret = next_event(r, &ev, k->name);
+		int ret = config_yaml_next(r, &ev, k->name);
 
 		if (ret < 0)
 			return ret;
 		if (ev.type == YAML_SEQUENCE_END_EVENT)
 			return 0;
-		if (ev.type != YAML_SCALAR_EVENT || is_null(&ev))
+		if (ev.type != YAML_SCALAR_EVENT || config_yaml_is_null(&ev))
 			return wrong_type(r, &ev, k);
-		ret = config_key_append(k, r->c, scalar(&ev), r->e);
+		ret = config_key_append(k, r->c, config_yaml_scalar(&ev), r->e);
 		if (ret < 0)
-			return at(r, ev.start_mark, k->name, ret);
+			return config_yaml_at(r, ev.start_mark, k->name, ret);
 	}
 }
 
-static int read_mapping(struct reader *r, const char *section);
+static int read_mapping(struct config_reader *r, const char *section);
 
-static int read_value(struct reader *r, const struct config_key *k)
+static int read_value(struct config_reader *r, const struct config_key *k)
 {
 	AUTO(yaml_event_delete) yaml_event_t ev = { 0 };
-	int ret = next_event(r, &ev, k->name);
+	int ret = config_yaml_next(r, &ev, k->name);
 
 	if (ret < 0)
 		return ret;
 	if (k->kind == CONFIG_SECTION) {
-		if (is_null(&ev)) /* all of its keys are commented out */
+		if (config_yaml_is_null(&ev)) /* all of its keys are commented out */
 			return 0;
 		return ev.type == YAML_MAPPING_START_EVENT ? read_mapping(r, k->name)
 							   : wrong_type(r, &ev, k);
 	}
+	if (config_key_is_list(k) && ev.type != YAML_SEQUENCE_START_EVENT)
+		return wrong_type(r, &ev, k);
+	if (k->kind == CONFIG_SINKS)
+		return config_sinks_read(r, k);
 	if (config_key_is_list(k))
-		return ev.type == YAML_SEQUENCE_START_EVENT ? read_list(r, k)
-							    : wrong_type(r, &ev, k);
+		return read_list(r, k);
 	bool quoted_number = (k->kind == CONFIG_BOOL || k->kind == CONFIG_COUNT) && !is_plain(&ev);
 
-	if (ev.type != YAML_SCALAR_EVENT || is_null(&ev) || quoted_number)
+	if (ev.type != YAML_SCALAR_EVENT || config_yaml_is_null(&ev) || quoted_number)
 		return wrong_type(r, &ev, k);
-	ret = config_key_set(k, r->c, scalar(&ev), r->e);
-	return ret < 0 ? at(r, ev.start_mark, k->name, ret) : 0;
+	ret = config_key_set(k, r->c, config_yaml_scalar(&ev), r->e);
+	return ret < 0 ? config_yaml_at(r, ev.start_mark, k->name, ret) : 0;
 }
 
 /* One key of a mapping and its value; `section` is "" at the top. */
-static int read_entry(struct reader *r, const yaml_event_t *key, const char *section)
+static int read_entry(struct config_reader *r, const yaml_event_t *key, const char *section)
 {
 	char name[2 * CONFIG_NAME_BYTES];
-	struct span own = key->type == YAML_SCALAR_EVENT ? scalar(key) : SPAN_LIT("");
+	struct span own = key->type == YAML_SCALAR_EVENT ? config_yaml_scalar(key) : SPAN_LIT("");
 	bool dotted = own.n > 0 && memchr(own.p, '.', own.n);
 	bool usable = own.n > 0 && own.n < CONFIG_NAME_BYTES && !memchr(own.p, '\0', own.n);
 
 	if (!usable) {
 		err_set(r->e, EINVAL, "not the name of a key, expected a word");
-		return at(r, key->start_mark, section, -EINVAL);
+		return config_yaml_at(r, key->start_mark, section, -EINVAL);
 	}
 	snprintf(name, sizeof(name), "%s%s%.*s", section, section[0] ? "." : "", (int)own.n, own.p);
 	const struct config_key *k = config_key_find(span_str(name));
@@ -182,24 +163,24 @@ static int read_entry(struct reader *r, const yaml_event_t *key, const char *sec
 				"has a dot, expected a section and the key inside it");
 		else
 			config_key_unknown(span_str(name), r->e);
-		return at(r, key->start_mark, name, -EINVAL);
+		return config_yaml_at(r, key->start_mark, name, -EINVAL);
 	}
 	size_t *seen = &r->seen_line[k - config_keys];
 
 	if (*seen) {
 		err_set(r->e, EINVAL, "stands twice, on lines %zu and %zu, expected it once", *seen,
 			key->start_mark.line + 1);
-		return at(r, key->start_mark, name, -EINVAL);
+		return config_yaml_at(r, key->start_mark, name, -EINVAL);
 	}
 	*seen = key->start_mark.line + 1;
 	return read_value(r, k);
 }
 
-static int read_mapping(struct reader *r, const char *section)
+static int read_mapping(struct config_reader *r, const char *section)
 {
 	for (;;) {
 		AUTO(yaml_event_delete) yaml_event_t ev = { 0 };
-		int ret = next_event(r, &ev, section);
+		int ret = config_yaml_next(r, &ev, section);
 
 		if (ret < 0)
 			return ret;
@@ -212,26 +193,26 @@ static int read_mapping(struct reader *r, const char *section)
 }
 
 /* The root of a document; what follows it up to the document's end is read by the caller. */
-static int read_root(struct reader *r)
+static int read_root(struct config_reader *r)
 {
 	AUTO(yaml_event_delete) yaml_event_t ev = { 0 };
-	int ret = next_event(r, &ev, NULL);
+	int ret = config_yaml_next(r, &ev, NULL);
 
 	if (ret < 0)
 		return ret;
-	if (is_null(&ev))
+	if (config_yaml_is_null(&ev))
 		return 0;
 	if (ev.type == YAML_MAPPING_START_EVENT)
 		return read_mapping(r, "");
 	err_set(r->e, EINVAL, "has no keys at the top, expected lines such as 'log:'");
-	return at(r, ev.start_mark, NULL, -EINVAL);
+	return config_yaml_at(r, ev.start_mark, NULL, -EINVAL);
 }
 
-static int read_stream(struct reader *r)
+static int read_stream(struct config_reader *r)
 {
 	for (unsigned documents = 0;;) {
 		AUTO(yaml_event_delete) yaml_event_t ev = { 0 };
-		int ret = next_event(r, &ev, NULL);
+		int ret = config_yaml_next(r, &ev, NULL);
 
 		if (ret < 0)
 			return ret;
@@ -241,7 +222,7 @@ static int read_stream(struct reader *r)
 			continue; /* start of the stream, end of the document */
 		if (documents++ > 0) {
 			err_set(r->e, EINVAL, "a second document starts here, expected only one");
-			return at(r, ev.start_mark, NULL, -EINVAL);
+			return config_yaml_at(r, ev.start_mark, NULL, -EINVAL);
 		}
 		ret = read_root(r);
 		if (ret < 0)
@@ -250,7 +231,7 @@ static int read_stream(struct reader *r)
 }
 
 /* libyaml would take UTF-16 as well, and its own message for bad bytes has no line. */
-static int check_text(struct reader *r)
+static int check_text(struct config_reader *r)
 {
 	for (size_t i = 0; i < r->yaml.n;) {
 		size_t n = utf8_len((struct span){ r->yaml.p + i, r->yaml.n - i });
@@ -259,7 +240,7 @@ static int check_text(struct reader *r)
 			err_set(r->e, EINVAL,
 				n ? "NUL byte, expected text in UTF-8"
 				  : "not valid UTF-8, expected text in UTF-8");
-			return at(r, mark_of(r->yaml, i), NULL, -EINVAL);
+			return config_yaml_at(r, mark_of(r->yaml, i), NULL, -EINVAL);
 		}
 		i += n;
 	}
@@ -269,7 +250,7 @@ static int check_text(struct reader *r)
 int config_yaml_read(struct config *c, const char *file_name, struct span yaml, struct err *e)
 {
 	struct err unread = { "" };
-	struct reader r = { .c = c, .file = file_name, .yaml = yaml, .e = e ? e : &unread };
+	struct config_reader r = { .c = c, .file = file_name, .yaml = yaml, .e = e ? e : &unread };
 
 	if (yaml.n > CONFIG_MAX_FILE_BYTES)
 		return err_set(e, E2BIG, "'%s' is longer than %u bytes", file_name,

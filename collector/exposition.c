@@ -24,7 +24,7 @@ struct exposition {
 
 static const struct metric_table *const tables[] = {
 	&exposition_containers, &exposition_machine, &exposition_agent,
-	&exposition_sensor,	&exposition_serve,
+	&exposition_sensor,	&exposition_alerts,  &exposition_serve,
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 

@@ -6,6 +6,7 @@
  *   exposition_metrics.c  the table of container_* metrics
  *   exposition_series.c   metrics with a series for each device, interface, page size ...
  *   exposition_agent.c    the tables of machine_*, process_* and bulkhead_*
+ *   exposition_alerts.c   alerts, their logs and sinks
  *   exposition_sensor.c   the kernel sensor, and traffic of containers by socket
  * A metric is one row; its family is written whole before the next begins, as both formats ask. */
 #ifndef BULKHEAD_EXPOSITION_INTERNAL_H
@@ -87,6 +88,9 @@ extern const struct metric_table exposition_containers, exposition_machine, expo
 
 /* --- exposition_sensor.c */
 extern const struct metric_table exposition_sensor;
+
+/* --- exposition_alerts.c */
+extern const struct metric_table exposition_alerts;
 
 /* --- exposition_series.c: `at` is an offset in the struct that each line is about */
 void emit_percpu(struct scrape *s, struct container *c);

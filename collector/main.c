@@ -9,6 +9,7 @@
 #include "collector/base/log.h"
 #include "collector/options.h"
 #include "collector/replay.h"
+#include "detector/detector.h"
 
 int main(int argc, char **argv)
 {
@@ -36,9 +37,14 @@ int main(int argc, char **argv)
 	sigemptyset(&hangup);
 	sigaddset(&hangup, SIGHUP);
 	sigprocmask(SIG_BLOCK, &hangup, NULL);
+	AUTO(detector_free) struct detector *detector = NULL; /* freed after the agent */
 	AUTO(agent_free) struct agent *agent = NULL;
 
-	r = agent_new(&agent, &config, &options.agent, &e);
+	r = detector_new(&detector, &e);
+	if (r == 0)
+		options.agent.detector = detector_hooks(detector);
+	if (r == 0)
+		r = agent_new(&agent, &config, &options.agent, &e);
 	if (r == 0)
 		r = agent_run(agent, &e);
 	if (r < 0)

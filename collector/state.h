@@ -65,8 +65,11 @@ struct sensor_state { /* the kernel's side, as it stood at the last round */
 	uint64_t longest_wait_ns;	   /* from the kernel to here, since the last scrape */
 };
 
+struct alerts_state; /* collector/agent_detector.h */
+
 struct agent_state {
 	const struct sensor_state *sensor;
+	const struct alerts_state *alerts; /* NULL: nothing judges */
 	const struct config *config;
 	const struct container_table *containers;
 	const struct machine *machine;

@@ -73,8 +73,9 @@ static void become_serve(const struct supervise *s, int socket_fd, pid_t parent)
 	int program = fcntl(s->program_fd, F_DUPFD_CLOEXEC, SERVE_FD + 1);
 	int null = open("/dev/null", O_RDWR);
 
+	/* standard output stays: a sink of alerts may write there */
 	if (program < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(null, STDOUT_FILENO) < 0)
+	    (fcntl(STDOUT_FILENO, F_GETFD) < 0 && dup2(null, STDOUT_FILENO) < 0))
 		_exit(125);
 	if (socket_fd == SERVE_FD)
 		fcntl(SERVE_FD, F_SETFD, 0);

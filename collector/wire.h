@@ -43,6 +43,13 @@ enum wire_type {
 	WIRE_DISK = 12,		/* d->s: disk space of one container */
 	WIRE_EVENTS = 13,	/* d->s, d->cli: events of the subscription request_id */
 	WIRE_EVENTS_END = 14,	/* d->s, d->cli: the subscription ended; payload: why, as text */
+	WIRE_ALERT_SEGMENT =
+		15,	      /* d->s: a file of a log, with its descriptor; or it grew, without */
+	WIRE_ALERT_LINE = 16, /* d->s: a line that could not be written to the log (yet) */
+	WIRE_ALERT_SEGMENT_GONE = 17, /* d->s: the oldest files are removed when a log is full */
+	WIRE_SINKS = 18, /* d->s: where alerts go; after the logs' files, and again at reload */
+	WIRE_SINK_SECRET = 19, /* d->s: of the WIRE_SINKS that follows; may carry a descriptor */
+	WIRE_SINK_STATS = 20,  /* s->d: how delivery goes, each second when it changed */
 };
 
 struct wire_frame {
@@ -104,6 +111,7 @@ enum wire_op {
 	/* Ends the subscription that has this request's id. Not answered but by WIRE_EVENTS_END,
 	 * and by nothing when there is no such subscription. */
 	WIRE_OP_UNSUBSCRIBE = 5,
+	WIRE_OP_COMMAND = 6, /* changes something: path and query say what. Only at root's socket */
 };
 enum wire_request_flag {
 	WIRE_FLAG_OPENMETRICS = 1 << 0, /* the client accepts OpenMetrics */
@@ -193,6 +201,104 @@ struct wire_host_sample {
 };
 void wire_host_sample_encode(struct wire_writer *w, const struct wire_host_sample *m);
 int wire_host_sample_decode(struct span payload, struct wire_host_sample *out, struct err *e);
+
+/* The logs of detector/alert_log.h. serve reads them through read-only descriptors. */
+enum wire_log { WIRE_LOG_ALERTS, WIRE_LOG_AUDIT, WIRE_LOG_COUNT };
+
+/* All files of both logs come when serve is ready, each log's oldest first and its current one
+ * last; then each growth, once it is on disk. A file that becomes an old one is told once more. */
+struct wire_alert_segment {
+	enum wire_log log;
+	uint64_t first_seq; /* names the file; no line in it is below */
+	uint64_t bytes;	    /* whole lines that may be read */
+	bool current;	    /* lines are still added to it */
+};
+void wire_alert_segment_encode(struct wire_writer *w, const struct wire_alert_segment *m);
+int wire_alert_segment_decode(struct span payload, struct wire_alert_segment *out, struct err *e);
+
+/* Lines come in order of seq. The same line may come in a file later: seq tells. */
+#define WIRE_ALERT_LINE_MAX 49152
+struct wire_alert_line {
+	enum wire_log log;
+	uint64_t seq;
+	struct span line; /* without its '\n' */
+};
+void wire_alert_line_encode(struct wire_writer *w, const struct wire_alert_line *m);
+int wire_alert_line_decode(struct span payload, struct wire_alert_line *out, struct err *e);
+
+struct wire_alert_segment_gone {
+	enum wire_log log;
+	uint64_t first_seq;
+};
+void wire_alert_segment_gone_encode(struct wire_writer *w, const struct wire_alert_segment_gone *m);
+int wire_alert_segment_gone_decode(struct span payload, struct wire_alert_segment_gone *out,
+				   struct err *e);
+
+/* Where alerts go (http/sinks.h). Settings are checked texts without duplicates but for lists,
+ * whose key stands once for each entry: numbers are decimal, durations milliseconds, truth "true".
+ * Entries of a map have the key "map.entry". */
+#define WIRE_MAX_SINKS	       16
+#define WIRE_SINK_NAME_BYTES   33
+#define WIRE_MAX_SINK_SETTINGS 48
+#define WIRE_SINK_TEXT_BYTES   3072 /* of all settings of a sink: all sinks fit one frame */
+enum wire_sink_type {
+	WIRE_SINK_WEBHOOK,
+	WIRE_SINK_ALERTMANAGER,
+	WIRE_SINK_SYSLOG,
+	WIRE_SINK_JOURNALD,
+	WIRE_SINK_FILE,
+	WIRE_SINK_STDOUT,
+	WIRE_SINK_TYPE_COUNT
+};
+const char *wire_sink_type_name(enum wire_sink_type type); /* "webhook" */
+bool wire_sink_type_parse(struct span name, enum wire_sink_type *out);
+bool wire_sink_name_fits(struct span name); /* letters, digits, '-', '_', '.' inside; file name */
+int wire_severity_parse(struct span name);  /* syslog's number of "warning", or -1 */
+const char *wire_severity_name(unsigned severity); /* "" beyond 7 */
+
+struct wire_sink {
+	char name[WIRE_SINK_NAME_BYTES];
+	enum wire_sink_type type;
+	uint32_t settings_n;
+	struct {
+		struct span key, value;
+	} settings[WIRE_MAX_SINK_SETTINGS];
+};
+struct wire_sinks {
+	uint32_t n;
+	struct wire_sink sinks[WIRE_MAX_SINKS];
+};
+void wire_sinks_encode(struct wire_writer *w, const struct wire_sinks *m);
+/* *out is big: it is filled in place, and holds anything after a failure. */
+int wire_sinks_decode(struct span payload, struct wire_sinks *out, struct err *e);
+
+/* A setting that is not for logs: the value itself, or a descriptor of the file that holds it. */
+struct wire_sink_secret {
+	uint16_t sink; /* index in the WIRE_SINKS that follows */
+	struct span key;
+	bool missing;	   /* value says why: the sink then waits for a better configuration */
+	struct span value; /* empty when a descriptor came */
+};
+void wire_sink_secret_encode(struct wire_writer *w, const struct wire_sink_secret *m);
+int wire_sink_secret_decode(struct span payload, struct wire_sink_secret *out, struct err *e);
+
+enum wire_breaker { WIRE_BREAKER_CLOSED, WIRE_BREAKER_HALF_OPEN, WIRE_BREAKER_OPEN };
+struct wire_sink_stat {
+	char name[WIRE_SINK_NAME_BYTES];
+	uint64_t sent, dead;		 /* alerts delivered, alerts given up */
+	uint64_t failed, retried;	 /* attempts that failed, attempts after a failed one */
+	uint64_t lag;			 /* lines of the log behind its newest */
+	uint64_t oldest_pending_unix_ns; /* 0: nothing waits */
+	uint64_t last_success_unix_ns;	 /* 0: none yet */
+	enum wire_breaker breaker;
+	char error[200]; /* of the last failure, "" after a success; holds no secret */
+};
+struct wire_sink_stats {
+	uint32_t n;
+	struct wire_sink_stat sinks[WIRE_MAX_SINKS];
+};
+void wire_sink_stats_encode(struct wire_writer *w, const struct wire_sink_stats *m);
+int wire_sink_stats_decode(struct span payload, struct wire_sink_stats *out, struct err *e);
 
 struct wire_disk {
 	uint32_t slot;

@@ -28,7 +28,7 @@ int wire_request_decode(struct span payload, struct wire_request *out, struct er
 	m.path = wire_get_str(&r);
 	m.query = wire_get_str(&r);
 	m.token = wire_get_str(&r);
-	if (op < WIRE_OP_GET || op > WIRE_OP_UNSUBSCRIBE)
+	if (op < WIRE_OP_GET || op > WIRE_OP_COMMAND)
 		r.failed = true;
 	m.op = (enum wire_op)op;
 	int n = wire_finish(&r, "request", e);

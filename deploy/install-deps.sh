@@ -17,7 +17,7 @@ say() { printf 'install-deps: %s\n' "$*" >&2; }
 elsewhere() {
 	if [ "$1" = run ] && command -v cc >/dev/null && command -v pkg-config >/dev/null &&
 		pkg-config --exists yaml-0.1 jansson libmicrohttpd librrd nettle libcap libseccomp \
-			gnutls zlib libbpf libzstd && command -v clang >/dev/null &&
+			gnutls zlib libcurl libbpf libzstd && command -v clang >/dev/null &&
 		{ command -v bpftool || [ -x /usr/sbin/bpftool ]; } >/dev/null; then
 		exit 0
 	fi

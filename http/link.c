@@ -474,6 +474,11 @@ static void on_frame(struct link *l, struct wire_frame *f)
 	case WIRE_SAMPLES:
 	case WIRE_HOST_SAMPLE:
 	case WIRE_DISK:
+	case WIRE_ALERT_SEGMENT:
+	case WIRE_ALERT_LINE:
+	case WIRE_ALERT_SEGMENT_GONE:
+	case WIRE_SINKS:
+	case WIRE_SINK_SECRET:
 		l->events.frame(l->events.ctx, f);
 		return;
 	case WIRE_EVENTS:
@@ -489,6 +494,7 @@ static void on_frame(struct link *l, struct wire_frame *f)
 	case WIRE_FAILED:
 	case WIRE_REQUEST:
 	case WIRE_SERVE_STATS:
+	case WIRE_SINK_STATS:
 		break;
 	}
 	problem(l, "bulkheadd sent a frame of a type that is not for serve");

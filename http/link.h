@@ -20,9 +20,10 @@ typedef void (*link_response_fn)(void *ctx, const struct wire_response *r, int *
 
 struct link_events { /* all on the main thread */
 	void (*config)(void *ctx, const struct wire_config *c, int *tls_cert_fd, int *tls_key_fd);
-	void (*frame)(void *ctx, const struct wire_frame *f); /* CONTAINER, SAMPLES, HOST, DISK */
-	void (*stop)(void *ctx);			      /* WIRE_STOP, or the peer is gone */
-	void (*problem)(void *ctx, const char *text);	      /* a frame was refused; may be NULL */
+	/* of history, and of alerts with their sinks; descriptors are closed after the call */
+	void (*frame)(void *ctx, const struct wire_frame *f);
+	void (*stop)(void *ctx);		      /* WIRE_STOP, or the peer is gone */
+	void (*problem)(void *ctx, const char *text); /* a frame was refused; may be NULL */
 	void *ctx;
 };
 
@@ -55,8 +56,8 @@ void link_subscribe(struct link *l, const struct wire_request *q, unsigned timeo
 /* Ends that of ctx, if there is one: `end` is called from inside. Main thread. */
 void link_unsubscribe(struct link *l, void *ctx);
 
-/* Sends READY, FAILED or SERVE_STATS; queued (bounded) when the socket is full, -EAGAIN when that
- * queue is full too. Main thread. */
+/* Sends READY, FAILED, SERVE_STATS or SINK_STATS; queued (bounded) when the socket is full, -EAGAIN
+ * when that queue is full too. Main thread. */
 int link_send(struct link *l, enum wire_type type, struct span payload);
 
 /* Requests that ended with 503 because bulkheadd was silent or too many waited. Main thread. */

@@ -3,13 +3,17 @@
 #include <string.h>
 
 #include "http/cli.h"
+#include "http/cli_alerts.h"
 #include "http/serve.h"
 
 static const struct cli_command commands[] = {
+	{ "alerts", "show the newest alerts, acknowledge one", cli_alerts },
 	{ "containers", "list containers with their latest figures", cli_containers },
 	{ "events", "print events as they happen", cli_events },
+	{ "log", "show the newest alerts, or the audit", cli_log },
 	{ "record", "write events into a file", cli_record },
 	{ "replay", "print the events of a recording", cli_replay },
+	{ "silence", "keep alerts from the sinks for a time", cli_silence },
 	{ "status", "show how the agent itself is", cli_status },
 	{ "token", "make a token for the dashboard and the API", cli_token },
 	{ "version", "show the version", cli_version },

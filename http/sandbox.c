@@ -41,6 +41,9 @@ static const struct {
 	{ "/lib64", FS_READ },
 	{ "/var/cache/fontconfig", FS_READ },
 	{ "/run/systemd/resolve", FS_READ }, /* where /etc/resolv.conf often leads */
+	{ "/run/resolvconf", FS_READ },
+	{ "/run/NetworkManager", FS_READ },
+	{ "/var/lib/ca-certificates", FS_READ }, /* where /etc/ssl leads on some systems */
 	{ "/proc/self", FS_READ },
 	{ "/sys/devices/system/cpu", FS_READ },
 	{ "/dev/urandom", FS_READ_FILE },

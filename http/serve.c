@@ -16,9 +16,11 @@
 #include "http/link.h"
 #include "http/sandbox.h"
 #include "http/server.h"
+#include "http/sinks.h"
 
-#define MAX_PEM_BYTES	(1u << 20)
-#define SPARE_FDS	128 /* beyond connections: history files, libraries, ourselves */
+#define MAX_PEM_BYTES (1u << 20)
+/* beyond connections: history files, files of the logs of alerts, libraries, ourselves */
+#define SPARE_FDS	256
 #define STOP_TIME_LIMIT (2 * NS_PER_S)
 
 struct serve {
@@ -26,6 +28,8 @@ struct serve {
 	struct link *link;
 	struct server *server;
 	struct history *history;
+	struct sinks *sinks; /* NULL until bulkheadd speaks of alerts */
+	bool without_sinks;  /* they could not be started, which was told */
 	struct sandbox sandbox;
 	bool started, stopping;
 	int exit_code;
@@ -115,7 +119,10 @@ static void shut_down(struct serve *s)
 	if (s->server)
 		server_close(s->server);
 	link_close(s->link);
+	if (s->sinks)
+		sinks_stop(s->sinks); /* it needs a moment: history's is the same one */
 	history_free(TAKE(s->history));
+	sinks_free(TAKE(s->sinks));
 	if (s->server && !server_idle(s->server)) {
 		if (loop_add_timer(s->loop, STOP_TIME_LIMIT, 0, on_stop_time_limit, s, NULL, &e) <
 			    0 ||
@@ -242,6 +249,25 @@ static void on_problem(void *ctx, const char *text)
 	log_warning("refused a frame of bulkheadd", "error", text, NULL);
 }
 
+/* Without sinks everything else still works. */
+static int pass_alerts(struct serve *s, const struct wire_frame *f, struct err *e)
+{
+	int r = 0;
+
+	if (s->without_sinks)
+		return 0;
+	if (!s->sinks)
+		r = sinks_new(&s->sinks, e);
+	s->without_sinks = r < 0;
+	return r < 0 ? r : sinks_frame(s->sinks, f, e);
+}
+
+static bool is_about_alerts(enum wire_type type)
+{
+	return type == WIRE_ALERT_SEGMENT || type == WIRE_ALERT_LINE ||
+	       type == WIRE_ALERT_SEGMENT_GONE || type == WIRE_SINKS || type == WIRE_SINK_SECRET;
+}
+
 static int pass_frame(struct history *h, const struct wire_frame *f, struct err *e)
 {
 	struct wire_container container;
@@ -277,8 +303,12 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 	struct serve *s = ctx;
 	struct err e = { "" };
 
-	if (s->history && pass_frame(s->history, f, &e) < 0)
+	if (is_about_alerts(f->type)) {
+		if (pass_alerts(s, f, &e) < 0)
+			on_problem(s, e.text);
+	} else if (s->history && pass_frame(s->history, f, &e) < 0) {
 		on_problem(s, e.text);
+	}
 }
 
 static uint64_t resident_bytes(void)
@@ -306,6 +336,18 @@ static uint64_t cpu_us(void)
 	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+static void send_sink_stats(struct serve *s)
+{
+	struct wire_sink_stats stats;
+	uint8_t bytes[WIRE_MAX_SINKS * (sizeof(stats.sinks[0]) + 8) + 8];
+	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
+
+	if (!s->sinks || !sinks_stats(s->sinks, &stats))
+		return;
+	wire_sink_stats_encode(&w, &stats);
+	link_send(s->link, WIRE_SINK_STATS, (struct span){ (const char *)bytes, w.len });
+}
+
 static void on_second(void *ctx, uint32_t events)
 {
 	struct serve *s = ctx;
@@ -326,6 +368,7 @@ static void on_second(void *ctx, uint32_t events)
 	wire_serve_stats_encode(&w, &stats);
 	/* A full socket drops this second's: the next ones hold the same counters. */
 	link_send(s->link, WIRE_SERVE_STATS, (struct span){ (const char *)bytes, w.len });
+	send_sink_stats(s);
 }
 
 static int run(struct serve *s, int fd, struct err *e)

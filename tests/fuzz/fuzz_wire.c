@@ -18,6 +18,12 @@ static uint8_t first[WIRE_FRAME_MAX], second[WIRE_FRAME_MAX];
 	X(container_end)                                                                           \
 	X(host_sample)                                                                             \
 	X(disk)                                                                                    \
+	X(alert_segment)                                                                           \
+	X(alert_line)                                                                              \
+	X(alert_segment_gone)                                                                      \
+	X(sinks)                                                                                   \
+	X(sink_secret)                                                                             \
+	X(sink_stats)                                                                              \
 	X(events)                                                                                  \
 	X(config)                                                                                  \
 	X(serve_stats)

@@ -245,6 +245,82 @@ static void events_come_back_as_sent(void **state)
 	assert_int_equal(decode_events(written(&w)), -EPROTO);
 }
 
+static int decode_alert_segment(struct span p)
+{
+	struct wire_alert_segment m;
+
+	return wire_alert_segment_decode(p, &m, NULL);
+}
+static int decode_alert_line(struct span p)
+{
+	struct wire_alert_line m;
+
+	return wire_alert_line_decode(p, &m, NULL);
+}
+static int decode_alert_segment_gone(struct span p)
+{
+	struct wire_alert_segment_gone m;
+
+	return wire_alert_segment_gone_decode(p, &m, NULL);
+}
+
+static void messages_of_a_log_come_back_as_sent(void **state)
+{
+	struct wire_writer w = writer();
+	const struct wire_alert_segment segment = { WIRE_LOG_AUDIT, 1ULL << 60, 77, true };
+	const struct wire_alert_line line = { WIRE_LOG_ALERTS, 3, SPAN_LIT("{\"a\":\"\x1b\0\"}") };
+	const struct wire_alert_segment_gone gone = { WIRE_LOG_AUDIT, 4 };
+	struct wire_alert_segment segment_back;
+	struct wire_alert_line line_back;
+	struct wire_alert_segment_gone gone_back;
+
+	(void)state;
+	wire_alert_segment_encode(&w, &segment);
+	assert_int_equal(wire_alert_segment_decode(written(&w), &segment_back, NULL), 0);
+	assert_int_equal(segment_back.log, WIRE_LOG_AUDIT);
+	assert_int_equal(segment_back.first_seq, 1ULL << 60);
+	assert_int_equal(segment_back.bytes, 77);
+	assert_true(segment_back.current);
+	assert_exact(written(&w), decode_alert_segment);
+	w = writer();
+	wire_alert_line_encode(&w, &line);
+	assert_int_equal(wire_alert_line_decode(written(&w), &line_back, NULL), 0);
+	assert_int_equal(line_back.seq, 3);
+	assert_int_equal(line_back.line.n, line.line.n);
+	assert_memory_equal(line_back.line.p, line.line.p, line.line.n);
+	assert_exact(written(&w), decode_alert_line);
+	w = writer();
+	wire_alert_segment_gone_encode(&w, &gone);
+	assert_int_equal(wire_alert_segment_gone_decode(written(&w), &gone_back, NULL), 0);
+	assert_int_equal(gone_back.log, WIRE_LOG_AUDIT);
+	assert_int_equal(gone_back.first_seq, 4);
+	assert_exact(written(&w), decode_alert_segment_gone);
+}
+
+static void messages_of_a_log_with_values_out_of_range_are_refused(void **state)
+{
+	static char big[WIRE_ALERT_LINE_MAX + 1];
+	const struct wire_alert_segment segment = { WIRE_LOG_ALERTS, 1, 2, false };
+	struct wire_alert_line line = { WIRE_LOG_ALERTS, 1, { big, sizeof(big) } };
+	struct wire_writer w = writer();
+
+	(void)state;
+	wire_alert_segment_encode(&w, &segment);
+	bytes[0] = WIRE_LOG_COUNT;
+	assert_int_equal(decode_alert_segment(written(&w)), -EPROTO);
+	bytes[0] = WIRE_LOG_ALERTS;
+	bytes[w.len - 1] = 2;
+	assert_int_equal(decode_alert_segment(written(&w)), -EPROTO);
+	w = writer();
+	wire_alert_line_encode(&w, &line);
+	assert_int_equal(decode_alert_line(written(&w)), -EPROTO);
+	line.line.n--;
+	w = writer();
+	wire_alert_line_encode(&w, &line);
+	assert_int_equal(decode_alert_line(written(&w)), 0);
+	assert_in_range(w.len, 1, WIRE_FRAME_MAX - WIRE_HEADER_BYTES);
+}
+
 static void a_subscription_is_a_request(void **state)
 {
 	static const enum wire_op ops[] = { WIRE_OP_SUBSCRIBE, WIRE_OP_UNSUBSCRIBE };
@@ -261,7 +337,7 @@ static void a_subscription_is_a_request(void **state)
 		assert_int_equal(back.op, ops[i]);
 		assert_span(back.query, "type=exec&format=json");
 	}
-	bytes[0] = WIRE_OP_UNSUBSCRIBE + 1;
+	bytes[0] = WIRE_OP_COMMAND + 1;
 	assert_int_equal(decode_request((struct span){ (char *)bytes, 32 }), -EPROTO);
 }
 
@@ -623,6 +699,8 @@ int main(void)
 		cmocka_unit_test(a_container_comes_back_as_sent),
 		cmocka_unit_test(small_messages_come_back_as_sent),
 		cmocka_unit_test(events_come_back_as_sent),
+		cmocka_unit_test(messages_of_a_log_come_back_as_sent),
+		cmocka_unit_test(messages_of_a_log_with_values_out_of_range_are_refused),
 		cmocka_unit_test(a_subscription_is_a_request),
 		cmocka_unit_test(samples_come_back_as_sent),
 		cmocka_unit_test(a_sample_count_that_does_not_fit_is_refused),

@@ -18,7 +18,7 @@ LACKS = {  # what this machine has not
 
 class Layer:
     def __init__(self, mode):
-        self.mode = mode
+        self.mode, self.broken = mode, None
         before = {name: sys.modules.pop(name, None) for name in NAMES}
         runtimes = importlib.import_module("runtimes")
         runtimes.docker = runtimes.once(lambda: self._engine(runtimes))
@@ -41,8 +41,14 @@ class Layer:
         return harness.Agent({"sensor.mode": self.mode, **(settings or {})}, **more)
 
     def _agent(self):
-        return self.new_agent({"sensor.host": "exec,kill,cgroup_attach",
-                               "sensor.environment": self.events.SECRET_ENV})
+        assert not self.broken, self.broken  # without it every test would wait for events
+        agent = self.new_agent({"sensor.host": "exec,kill,cgroup_attach",
+                                "sensor.environment": self.events.SECRET_ENV})
+        sensor = agent.status()["sensor"]
+        if sensor["mode"] != self.mode:
+            self.broken = f"the layer is {sensor['mode']}: {sensor.get('problem')}"
+        assert not self.broken, self.broken
+        return agent
 
     def _run(self, fn):
         sys.modules.update(self.modules)  # tests import on their way, too

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent_detector - what the agent and the judge (detector/) know of each other: a table of hooks.
+ *
+ * collector/ includes nothing of detector/: main.c puts the table into the agent's options, and the
+ * agent gives the judge its services at start. All on the loop's thread; a hook that is NULL is not
+ * called. Nothing here keeps a pointer that it was given beyond the call, but for the services. */
+#ifndef BULKHEAD_AGENT_DETECTOR_H
+#define BULKHEAD_AGENT_DETECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/base/buf.h"
+#include "collector/base/err.h"
+#include "collector/base/loop.h"
+#include "collector/base/parse.h"
+#include "collector/config.h"
+#include "collector/container.h"
+#include "collector/event_text.h"
+#include "collector/kmsg.h"
+#include "collector/process.h"
+#include "collector/wire.h"
+
+struct agent;
+
+/* What the agent does for the judge. */
+struct agent_services {
+	struct agent *agent;
+	struct loop *loop;
+	int state_fd;					     /* stays the agent's */
+	const struct config *config;			     /* as it stands, also after a reload */
+	struct process_table *(*processes)(struct agent *a); /* NULL: there is none */
+	const struct container_table *(*containers)(struct agent *a); /* NULL: not yet */
+	uint64_t (*unix_minus_boot_ns)(struct agent *a);
+	/* A frame to serve: 0, or -ENOTCONN when there is none that is ready, or what peer_send
+	 * says. fd (or -1) is taken. */
+	int (*send)(struct agent *a, enum wire_type type, struct span payload, int fd);
+	/* Answers a request that get() or command() took; *body is JSON and is released. */
+	void (*answer)(struct agent *a, uint32_t ticket, uint16_t status, struct buf *body);
+	void (*degraded)(struct agent *a, const char *static_text, bool on);
+};
+
+enum agent_life {
+	LIFE_CREATED,
+	LIFE_STARTED,
+	LIFE_PAUSED,
+	LIFE_RESUMED,
+	LIFE_OOM,
+	LIFE_STOPPED,
+	LIFE_DESTROYED
+};
+
+/* What the agent itself has to alert of: on while it is so. */
+enum agent_trouble {
+	TROUBLE_SENSOR_OFF,
+	TROUBLE_EVENTS_LOST,
+	TROUBLE_SERVE_FAILING,
+	TROUBLE_CONFIG_REFUSED,
+	TROUBLE_COUNT
+};
+
+struct agent_oom {		       /* a kill for want of memory */
+	const struct kmsg_oom *kernel; /* what the kernel's log said; NULL: the counter alone */
+	uint64_t kills;		       /* new ones */
+};
+
+/* What is written to the audit by the agent itself. */
+struct agent_audit {
+	const char *rule;	 /* static: "config.reload", "token.create" */
+	const char *title;	 /* for people */
+	const char *key, *value; /* a fact, or NULL */
+	bool failed;
+};
+
+#define ALERTS_MAX_TABLES 12
+#define ALERTS_SEVERITIES 8
+#define ALERTS_MAX_KINDS  16
+
+struct alerts_log_state { /* of one log */
+	const char *name;
+	uint64_t lines, bytes, max_bytes, segments, removed;
+	uint64_t write_errors, sync_errors, lost, pending, tampered, repaired_bytes;
+	uint64_t last_sync_ns;
+	bool writable;
+	const char *error; /* "": none */
+};
+
+struct alerts_state {				      /* for /metrics and status */
+	const char *const *severities, *const *kinds; /* ended by NULL */
+	uint64_t raised[ALERTS_SEVERITIES][ALERTS_MAX_KINDS];
+	uint64_t folded, held_back, silenced, firing;
+	struct alerts_log_state logs[WIRE_LOG_COUNT];
+	size_t logs_n;
+	struct {
+		const char *table; /* static */
+		uint64_t used, capacity, refused;
+	} tables[ALERTS_MAX_TABLES];
+	size_t tables_n;
+	const struct wire_sink_stats *sinks; /* as serve told last; NULL: not yet */
+};
+
+struct agent_detector {
+	void *ctx;
+	int (*start)(void *ctx, const struct agent_services *s, struct err *e);
+	void (*stop)(void *ctx); /* also after a start that failed; no service is there any more */
+	void (*event)(void *ctx, const struct event_view *v, const struct event_context *c,
+		      struct container *of);
+	void (*life)(void *ctx, struct container *c, enum agent_life what);
+	void (*oom)(void *ctx, struct container *c, const struct agent_oom *oom);
+	void (*trouble)(void *ctx, enum agent_trouble what, bool on, const char *text);
+	void (*audit)(void *ctx, const struct agent_audit *a);
+	void (*round)(void *ctx); /* each sampling round */
+	void (*reload)(void *ctx);
+	void (*serve_up)(void *ctx); /* a new one is ready */
+	void (*serve_frame)(void *ctx, enum wire_type type, struct span payload);
+	/* True: the path is the judge's, and it answers the ticket, now or later. */
+	bool (*get)(void *ctx, struct span path, struct span query, uint32_t ticket);
+	bool (*command)(void *ctx, struct span path, struct span query, uint32_t ticket);
+	void (*state)(void *ctx, struct alerts_state *out);
+};
+
+#endif

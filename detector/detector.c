@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Assembly of the judge, and what comes about each second. */
+#include "detector/detector_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "collector/base/clock.h"
+#include "collector/base/log.h"
+#include "collector/config_sinks.h"
+
+#define WORKER_GRACE_MS 500 /* for an fdatasync; what takes longer hangs */
+#define TICK_NS		(900 * NS_PER_MS)
+
+static int start(void *ctx, const struct agent_services *s, struct err *e)
+{
+	struct detector *d = ctx;
+	struct err damaged = { "" };
+	int r;
+
+	d->services = *s;
+	d->audit_watch =
+		(struct alerts_watch){ .name = "audit", .trouble = "the audit cannot be written" };
+	r = worker_new(&d->worker, s->loop, "alert-log", e);
+	if (r == 0)
+		r = worker_new(&d->readers, s->loop, "alert-read", e);
+	if (r == 0)
+		r = silence_store_new(&d->silences, s->state_fd, &damaged);
+	if (r < 0)
+		return r;
+	if (damaged.text[0])
+		log_warning("silences", "error", damaged.text, NULL);
+	const struct alerts_settings settings = { &d->services, d->worker, d->silences };
+
+	r = alerts_new(&d->alerts, &settings, e);
+	if (r == 0)
+		r = audit_new(&d->audit, &d->services, d->worker, alerts_host(d->alerts), e);
+	return r;
+}
+
+static void stop(void *ctx)
+{
+	struct detector *d = ctx;
+
+	/* done() looks at its worker: the pointers stay while they end */
+	if (!worker_stop(d->readers, WORKER_GRACE_MS) || !worker_stop(d->worker, WORKER_GRACE_MS)) {
+		log_warning("the disk of the alerts' log hangs, stopping without it", NULL);
+		d->hangs = true;
+		return;
+	}
+	d->readers = d->worker = NULL;
+	alerts_free(TAKE(d->alerts));
+	audit_free(TAKE(d->audit));
+	silence_store_free(TAKE(d->silences));
+}
+
+static void round_of(void *ctx)
+{
+	struct detector *d = ctx;
+	const uint64_t now = mono_ns();
+
+	if (now - d->tick_ns < TICK_NS)
+		return; /* the sampling interval may be shorter than what this is for */
+	d->tick_ns = now;
+	silence_expire(d->silences, unix_ns());
+	alerts_tick(d->alerts);
+	audit_tick(d->audit);
+	alerts_watch_log(d->alerts, audit_log(d->audit), &d->audit_watch);
+}
+
+static int send_to_serve(void *ctx, enum wire_type type, struct span payload, int fd)
+{
+	struct detector *d = ctx;
+
+	return d->services.send(d->services.agent, type, payload, fd);
+}
+
+static void feed_sinks(struct detector *d)
+{
+	const struct config *c = d->services.config;
+
+	config_sinks_feed(&c->sinks, alert_severity_names[c->alerts_severity], send_to_serve, d);
+}
+
+static void serve_up(void *ctx)
+{
+	struct detector *d = ctx;
+
+	alerts_serve_up(d->alerts);
+	audit_serve_up(d->audit);
+	feed_sinks(d);
+}
+
+static void reload(void *ctx)
+{
+	struct detector *d = ctx;
+
+	alerts_configure(d->alerts);
+	audit_configure(d->audit);
+	feed_sinks(d);
+}
+
+static void serve_frame(void *ctx, enum wire_type type, struct span payload)
+{
+	struct detector *d = ctx;
+
+	if (type == WIRE_SINK_STATS && wire_sink_stats_decode(payload, &d->sinks, NULL) == 0)
+		d->sinks_known = true;
+}
+
+static void state(void *ctx, struct alerts_state *out)
+{
+	struct detector *d = ctx;
+
+	*out = (struct alerts_state){ .sinks = d->sinks_known ? &d->sinks : NULL };
+	alerts_state(d->alerts, out);
+	audit_state(d->audit, out);
+	out->tables[out->tables_n].table = "alert_queries";
+	out->tables[out->tables_n].used = d->queries;
+	out->tables[out->tables_n].capacity = ALERT_QUERY_MAX;
+	out->tables[out->tables_n++].refused = d->queries_refused;
+}
+
+int detector_new(struct detector **out, struct err *e)
+{
+	struct detector *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return err_set(e, ENOMEM, "no memory for the detector");
+	d->hooks = (struct agent_detector){
+		.ctx = d,
+		.start = start,
+		.stop = stop,
+		.event = detector_event,
+		.life = detector_life,
+		.oom = detector_oom,
+		.trouble = detector_trouble,
+		.audit = detector_audit,
+		.round = round_of,
+		.reload = reload,
+		.serve_up = serve_up,
+		.serve_frame = serve_frame,
+		.get = detector_get,
+		.command = detector_command,
+		.state = state,
+	};
+	*out = d;
+	return 0;
+}
+
+void detector_free(struct detector *d)
+{
+	if (d && !d->hangs)
+		free(d);
+}
+
+const struct agent_detector *detector_hooks(const struct detector *d)
+{
+	return &d->hooks;
+}

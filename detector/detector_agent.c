@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the agent tells the judge: events, containers' lives, kills, its own troubles. */
+#include <string.h>
+
+#include "detector/detector_internal.h"
+
+void detector_event(void *ctx, const struct event_view *v, const struct event_context *c,
+		    struct container *of)
+{
+	struct detector *d = ctx;
+
+	audit_event(d->audit, v, c, of);
+}
+
+void detector_life(void *ctx, struct container *c, enum agent_life what)
+{
+	struct detector *d = ctx;
+
+	audit_life(d->audit, c, what);
+}
+
+void detector_audit(void *ctx, const struct agent_audit *a)
+{
+	struct detector *d = ctx;
+	const struct alert_pair fact = { span_str(a->key), span_str(a->value) };
+
+	audit_change(d->audit, a->rule, a->title, &fact, a->key ? 1 : 0, a->failed);
+}
+
+/* --- out of memory -----------------------------------------------------------------------------
+ */
+
+struct oom_facts {
+	struct alert_pair list[10];
+	size_t n;
+	char texts[10][64];
+	size_t texts_n;
+};
+
+static void add_fact(struct oom_facts *f, const char *name, struct span value)
+{
+	if (value.n > 0)
+		f->list[f->n++] = (struct alert_pair){ span_str(name), value };
+}
+
+static void add_bytes(struct oom_facts *f, const char *name, uint64_t bytes)
+{
+	char *text = f->texts[f->texts_n++], unit[24];
+
+	snprintf(text, sizeof(f->texts[0]), "%llu (%s)", (unsigned long long)bytes,
+		 alert_bytes_text(bytes, unit));
+	add_fact(f, name, span_str(text));
+}
+
+static void add_number(struct oom_facts *f, const char *name, uint64_t v)
+{
+	char *text = f->texts[f->texts_n++];
+
+	snprintf(text, sizeof(f->texts[0]), "%llu", (unsigned long long)v);
+	add_fact(f, name, span_str(text));
+}
+
+static void oom_facts(struct oom_facts *f, const struct container *c, const struct agent_oom *oom)
+{
+	const struct sample *s = &c->sample;
+
+	if (oom->kernel) {
+		add_fact(f, "process", span_str(oom->kernel->comm));
+		add_number(f, "pid", (uint64_t)oom->kernel->pid);
+		add_fact(f, "cgroup_at_its_limit", span_str(oom->kernel->oom_memcg));
+	}
+	if ((s->have & SAMPLE_MEMORY_SPEC) && s->memory_limit)
+		add_bytes(f, "memory_limit", s->memory_limit);
+	else if (s->have & SAMPLE_MEMORY_SPEC)
+		add_fact(f, "memory_limit", SPAN_LIT("none"));
+	if (s->have & SAMPLE_MEMORY) {
+		add_bytes(f, "memory_usage_last_seen", s->memory_usage);
+		add_bytes(f, "working_set_last_seen", s->memory_working_set);
+	}
+	if (s->have & SAMPLE_MEMORY_MAX)
+		add_bytes(f, "memory_usage_highest", s->memory_max_usage);
+	add_number(f, "kills", oom->kills);
+	add_number(f, "kills_since_start", c->oom_events);
+}
+
+void detector_oom(void *ctx, struct container *c, const struct agent_oom *oom)
+{
+	struct detector *d = ctx;
+	const struct config_list *labels = &d->services.config->labels_allow;
+	struct process_table *processes = d->services.processes(d->services.agent);
+	struct alert_container text;
+	struct oom_facts f = { .n = 0 };
+	char title[512];
+	struct alert alert = {
+		.severity = ALERT_ERROR,
+		.kind = ALERT_RESOURCE,
+		.rule = SPAN_LIT("oom-kill"),
+		.container = &text,
+		.unix_minus_boot_ns = d->services.unix_minus_boot_ns(d->services.agent),
+		.recommend =
+			SPAN_LIT("Find out why it needs more memory than its limit, then raise "
+				 "the limit or mend the program; a limit far above what it "
+				 "needs only puts the kill off."),
+	};
+
+	alert_container_of(c, (const char(*)[CONFIG_TEXT_BYTES])labels->items, labels->n, &text);
+	oom_facts(&f, c, oom);
+	if (oom->kernel && processes)
+		alert.process = process_find_pid(processes, (uint32_t)oom->kernel->pid);
+	if (oom->kernel)
+		snprintf(title, sizeof(title),
+			 "Out of memory: '%s' was killed in container '%.200s'", oom->kernel->comm,
+			 container_name(c));
+	else
+		snprintf(title, sizeof(title),
+			 "Out of memory: a process was killed in container "
+			 "'%.200s'",
+			 container_name(c));
+	alert.title = span_str(title);
+	alert.facts = f.list;
+	alert.facts_n = f.n;
+	alerts_raise(d->alerts, &alert);
+	audit_life(d->audit, c, LIFE_OOM);
+}
+
+/* --- troubles of the agent itself --------------------------------------------------------------
+ */
+
+static const struct {
+	const char *rule, *title, *recommend;
+	enum alert_severity severity;
+} troubles[TROUBLE_COUNT] = {
+	[TROUBLE_SENSOR_OFF] = { "sensor-off",
+				 "The kernel sensor is off: what processes do is not seen",
+				 "Look at the reason; 'bulkhead status' shows what the kernel "
+				 "refused.",
+				 ALERT_ERROR },
+	[TROUBLE_EVENTS_LOST] = { "events-lost",
+				  "Events of the kernel are lost: the machine does not keep up",
+				  "Look at bulkhead_sensor_dropped_total for the types; a bigger "
+				  "sensor.buffer takes longer bursts.",
+				  ALERT_WARNING },
+	[TROUBLE_SERVE_FAILING] = { "serve-failing",
+				    "bulkhead serve ends again and again: nobody gets alerts, and "
+				    "the API does not answer",
+				    "Look at the reason and at bulkheadd's own log.",
+				    ALERT_CRITICAL },
+	[TROUBLE_CONFIG_REFUSED] = { "config-refused",
+				     "A new configuration was refused: the old one stays in force",
+				     "Mend what the reason names, then reload again.",
+				     ALERT_WARNING },
+};
+
+void detector_trouble(void *ctx, enum agent_trouble what, bool on, const char *text)
+{
+	struct detector *d = ctx;
+	const struct alert_pair fact = { SPAN_LIT("reason"), span_str(text) };
+	struct alert alert = { .severity = troubles[what].severity,
+			       .kind = ALERT_INTERNAL,
+			       .has_end = true,
+			       .title = span_str(troubles[what].title),
+			       .rule = span_str(troubles[what].rule),
+			       .recommend = span_str(troubles[what].recommend),
+			       .facts = &fact,
+			       .facts_n = text && *text ? 1 : 0 };
+
+	if (on)
+		alerts_raise(d->alerts, &alert);
+	else
+		alerts_resolve(d->alerts, &alert);
+}
