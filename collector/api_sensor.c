@@ -51,16 +51,21 @@ static json_t *limits_json(enum sensor_mode mode)
 {
 	json_t *array = json_array();
 
-	if (mode == SENSOR_TRACEPOINT) {
-		json_array_append_new(
-			array, json_string("names passed to calls and datagram addresses are read "
-					   "after the call: another thread can change them"));
-		json_array_append_new(array,
-				      json_string("an opened file is found by its descriptor after "
-						  "the call: another thread can replace it"));
-		json_array_append_new(array, json_string("operations of io_uring are not seen"));
-		json_array_append_new(array, json_string("nothing can be denied, only ended"));
+	if (mode == SENSOR_OFF)
+		return array;
+	json_array_append_new(array,
+			      json_string("names passed to calls and datagram addresses are read "
+					  "after the call: another thread can change them"));
+	json_array_append_new(array, json_string("an opened file is found by its descriptor after "
+						 "the call: another thread can replace it"));
+	if (mode == SENSOR_TRAMPOLINE) {
+		json_array_append_new(array, json_string("of io_uring, opens and changes of names "
+							 "are seen as they begin, sockets only by "
+							 "their flows"));
+		return array;
 	}
+	json_array_append_new(array, json_string("operations of io_uring are not seen"));
+	json_array_append_new(array, json_string("nothing can be denied, only ended"));
 	return array;
 }
 

@@ -5,7 +5,8 @@ without root.
 
     run.py [--kernel 6.1|6.12] [--cgroup v1|v2] [-k TEXT] [--short] [-v]
 
-Without options: every kernel that can be had, in every mode. --short: one kernel, pure cgroup v2.
+Without options: every kernel that can be had, in every mode. --short: one kernel, pure cgroup v2,
+of the events a few.
 -k: only tests whose file or name holds TEXT. -v: shows the kernel's log as it comes. The last line
 is "N passed, N failed, N skipped"."""
 
@@ -52,7 +53,7 @@ class Unable(Exception):
 class Machine:
     """One boot: a QEMU with the kernel's log in a file and the results on its output."""
 
-    def __init__(self, profile, initrd, disk, log, text):
+    def __init__(self, profile, initrd, disk, log, options):
         found, mode = profile
         self.log = log
         # pc and not microvm: without ACPI Debian's kernels find no virtio disk there
@@ -61,7 +62,8 @@ class Machine:
         # (static keys, BPF trampolines): "Oops: int3". The disk takes writes that nobody keeps.
         words = ["console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "reboot=t", "psi=1",
                  "mitigations=off", f"bulkhead.cgroup={mode}",
-                 f"bulkhead.k={urllib.parse.quote(text, safe='')}"]
+                 f"bulkhead.short={int(options.short)}",
+                 f"bulkhead.k={urllib.parse.quote(options.k, safe='')}"]
         self.process = subprocess.Popen(
             [QEMU, "-M", "pc", "-accel", "tcg", "-smp", "1", "-m", str(MEMORY_MIB),
              "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -174,7 +176,7 @@ def boot(profile, folder, disk, options, count):
     open(log, "w").close()
     print(f"== {label}: Linux {found.release}, cgroup {mode}; kernel log in {log}", flush=True)
     begin = time.monotonic()
-    machine, reader = Machine(profile, initrd, disk, log, options.k), Reader(label, count)
+    machine, reader = Machine(profile, initrd, disk, log, options), Reader(label, count)
     shown = None
     if options.v:
         shown = subprocess.Popen(["tail", "-n", "+1", "-f", log])

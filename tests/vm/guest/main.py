@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the tests inside the virtual machine: every function test_* of every test_*.py beside this
-file. Prints "run NAME", then "ok NAME", "skip NAME reason" or "not ok NAME reason" and what belongs
-to it in lines that begin with "#", for tests/vm/run.py to read."""
+file. A figure that one returns is shown beside its name. Prints "run NAME", then "ok NAME", "skip
+NAME reason" or "not ok NAME reason" and what belongs to it in lines that begin with "#", for tests/vm/run.py to read."""
 
 import glob
 import importlib
@@ -57,7 +57,7 @@ def run_one(title, fn):
     mark(title)
     begin = time.monotonic()
     try:
-        fn()
+        said = fn()
     except harness.Skip as why:
         print(f"skip {title}\t{why}", flush=True)
     except Exception as why:
@@ -68,7 +68,8 @@ def run_one(title, fn):
             comment(f"log of the agent, {agent.log_path}:\n{agent.tail()}")
         sys.stdout.flush()
     else:
-        print(f"ok {title}\t{time.monotonic() - begin:.1f} s", flush=True)
+        more = f"; {said}" if said else ""
+        print(f"ok {title}\t{time.monotonic() - begin:.1f} s{more}", flush=True)
     harness.agents[:] = [a for a in harness.agents if a.process.poll() is None]
 
 
