@@ -187,8 +187,8 @@ struct attempt {
 };
 
 /* A kernel function that may be missing (bpf_rdonly_cast before 6.2) is looked for in the modules'
- * types, too, for which libbpf up to 1.2 wants CAP_SYS_ADMIN, or fails. It asks once an object: this
- * is the asking, for a name that nobody has, whose failure means nothing. */
+ * types, too, for which libbpf up to 1.2 wants CAP_SYS_ADMIN, or fails. It asks once an object:
+ * this is the asking, for a name that nobody has, whose failure means nothing. */
 static void skip_modules(struct sensor_bpf *b)
 {
 	bpf_program__set_attach_target(b->progs.call_dispatch, 0, "bulkhead_nothing");

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the tests inside the virtual machine: every function test_* of every test_*.py beside this
 file. A figure that one returns is shown beside its name. Prints "run NAME", then "ok NAME", "skip
-NAME reason" or "not ok NAME reason" and what belongs to it in lines that begin with "#", for tests/vm/run.py to read."""
+NAME reason" or "not ok NAME reason" and what belongs to it in lines that begin with "#", for
+tests/vm/run.py to read."""
 
 import glob
 import importlib
