@@ -345,7 +345,9 @@ static __always_inline int opened(struct call *c, struct opening *o)
 
 	fill_open(e, o);
 	put_file(s, &e->file, TAG_PATH, mnt, dentry);
-	if (verdict_of(&c->entry, &e->file, EVENT_OPEN) == VERDICT_DROP) {
+	__u32 verdict = verdict_of(&c->entry, &e->file, EVENT_OPEN);
+
+	if (verdict == VERDICT_DROP) {
 		drop_scratch(s);
 		count_drop(DROP_VERDICT, EVENT_OPEN);
 		remember(c, &k, DROP_VERDICT);
@@ -353,7 +355,7 @@ static __always_inline int opened(struct call *c, struct opening *o)
 	}
 	if (o->raw)
 		put_user_string(s, TAG_RAW, o->raw);
-	if (record_send(s))
+	if (record_send(s) && verdict != VERDICT_REPORT)
 		remember(c, &k, DROP_REPEAT);
 	return 0;
 }

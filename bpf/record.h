@@ -195,34 +195,8 @@ static __always_inline __u32 bounded(__u64 bytes, __u8 *flags)
 	return n;
 }
 
-/* A C string of the process's memory; NULL is told as unread. */
-__noinline int put_user_string(struct scratch *s, __u32 tag, __u64 pointer)
-{
-	if (!s)
-		return 0;
-	__u32 at = string_at(s);
-
-	if (!at)
-		return 0;
-	long n = bpf_probe_read_user_str(s->record + at + sizeof(struct event_string),
-					 EVENT_STRING_MAX + 1, (const void *)pointer);
-	__u8 flags = 0;
-
-	if (n < 0) {
-		flags = STRING_UNREAD;
-		n = 0;
-	} else if (n > EVENT_STRING_MAX) {
-		flags = STRING_CUT;
-		n = EVENT_STRING_MAX;
-	} else if (n > 0) {
-		n--; /* without the NUL */
-	}
-	string_end(s, at, (__u8)tag, flags, (__u32)n);
-	return 0;
-}
-
-/* The same within `most` bytes: a name whose end may be its length. */
-__noinline int put_user_name(struct scratch *s, __u32 tag, __u64 pointer, __u32 most)
+static __always_inline int put_c_string(struct scratch *s, __u32 tag, __u64 pointer, __u32 most,
+					bool kernel)
 {
 	if (!s)
 		return 0;
@@ -230,83 +204,70 @@ __noinline int put_user_name(struct scratch *s, __u32 tag, __u64 pointer, __u32 
 	__u8 flags = 0;
 	__u32 n = bounded(most, &flags);
 
-	if (!at || n >= EVENT_STRING_MAX)
+	if (!at || n > EVENT_STRING_MAX)
 		return 0;
-	long got = bpf_probe_read_user_str(s->record + at + sizeof(struct event_string), n + 1,
-					   (const void *)pointer);
+	char *to = s->record + at + sizeof(struct event_string);
+	long got = kernel ? bpf_probe_read_kernel_str(to, n + 1, (const void *)pointer)
+			  : bpf_probe_read_user_str(to, n + 1, (const void *)pointer);
 
-	string_end(s, at, (__u8)tag, got < 0 ? STRING_UNREAD : flags, got > 0 ? (__u32)got - 1 : 0);
+	/* with its NUL; what fills all the room may go on */
+	flags = got < 0 ? STRING_UNREAD : got > EVENT_STRING_MAX ? STRING_CUT : 0;
+	string_end(s, at, (__u8)tag, flags, got > 0 ? (__u32)got - 1 : 0);
 	return 0;
 }
 
-__noinline int put_kernel_string(struct scratch *s, __u32 tag, __u64 pointer)
+static __always_inline int put_bytes(struct scratch *s, __u32 tag, __u64 pointer, __u64 bytes,
+				     bool kernel)
 {
 	if (!s)
 		return 0;
 	__u32 at = string_at(s);
+	__u8 flags = 0;
 
 	if (!at)
 		return 0;
-	long n = bpf_probe_read_kernel_str(s->record + at + sizeof(struct event_string),
-					   EVENT_STRING_MAX + 1, (const void *)pointer);
-	__u8 flags = 0;
+	__u32 n = bounded(bytes, &flags);
 
-	if (n < 0) {
-		flags = STRING_UNREAD;
+	if (n > EVENT_STRING_MAX)
+		return 0;
+	char *to = s->record + at + sizeof(struct event_string);
+	long r = kernel ? bpf_probe_read_kernel(to, n, (const void *)pointer)
+			: bpf_probe_read_user(to, n, (const void *)pointer);
+
+	if (r < 0) {
+		flags |= STRING_UNREAD;
 		n = 0;
-	} else if (n > EVENT_STRING_MAX) {
-		flags = STRING_CUT;
-		n = EVENT_STRING_MAX;
-	} else if (n > 0) {
-		n--;
 	}
-	string_end(s, at, (__u8)tag, flags, (__u32)n);
+	string_end(s, at, (__u8)tag, flags, n);
 	return 0;
+}
+
+/* A C string of the process's memory, of at most `most` bytes: a name whose end may be its length.
+ * NULL is told as unread. */
+__noinline int put_user_name(struct scratch *s, __u32 tag, __u64 pointer, __u32 most)
+{
+	return put_c_string(s, tag, pointer, most, false);
+}
+
+static __always_inline void put_user_string(struct scratch *s, __u32 tag, __u64 pointer)
+{
+	put_user_name(s, tag, pointer, EVENT_STRING_MAX);
+}
+
+__noinline int put_kernel_string(struct scratch *s, __u32 tag, __u64 pointer)
+{
+	return put_c_string(s, tag, pointer, EVENT_STRING_MAX, true);
 }
 
 /* `bytes` of the process's memory, the first EVENT_STRING_MAX of them. */
 __noinline int put_user_bytes(struct scratch *s, __u32 tag, __u64 pointer, __u64 bytes)
 {
-	if (!s)
-		return 0;
-	__u32 at = string_at(s);
-	__u8 flags = 0;
-
-	if (!at)
-		return 0;
-	__u32 n = bounded(bytes, &flags);
-
-	if (n > EVENT_STRING_MAX)
-		return 0;
-	if (bpf_probe_read_user(s->record + at + sizeof(struct event_string), n,
-				(const void *)pointer) < 0) {
-		flags |= STRING_UNREAD;
-		n = 0;
-	}
-	string_end(s, at, (__u8)tag, flags, n);
-	return 0;
+	return put_bytes(s, tag, pointer, bytes, false);
 }
 
 __noinline int put_kernel_bytes(struct scratch *s, __u32 tag, __u64 pointer, __u64 bytes)
 {
-	if (!s)
-		return 0;
-	__u32 at = string_at(s);
-	__u8 flags = 0;
-
-	if (!at)
-		return 0;
-	__u32 n = bounded(bytes, &flags);
-
-	if (n > EVENT_STRING_MAX)
-		return 0;
-	if (bpf_probe_read_kernel(s->record + at + sizeof(struct event_string), n,
-				  (const void *)pointer) < 0) {
-		flags |= STRING_UNREAD;
-		n = 0;
-	}
-	string_end(s, at, (__u8)tag, flags, n);
-	return 0;
+	return put_bytes(s, tag, pointer, bytes, true);
 }
 
 #endif

@@ -75,7 +75,7 @@ _Static_assert(sizeof(struct verdict_key) == 24, "no padding in a key");
 enum verdict {
 	VERDICT_NONE,
 	VERDICT_DROP,	/* known: not told (never for exec) */
-	VERDICT_REPORT, /* told, whatever else says */
+	VERDICT_REPORT, /* told each time, repeats too */
 	VERDICT_KILL,	/* exec: ended before its first instruction */
 	VERDICT_DENY,	/* refused with EPERM where the layer can, else told */
 };

@@ -108,8 +108,11 @@ static struct event_view with_paths(struct agent_sensor *s, const struct event_v
 	struct event_view out = *v;
 	bool copied = false;
 
-	if (!s->resolver || (event_type_class(v->head->type) != EVENT_CLASS_FILE &&
-			     event_type_class(v->head->type) != EVENT_CLASS_ISOLATION))
+	/* it takes system calls: for who listens only */
+	if (!s->resolver || !s->agent->stream ||
+	    !(stream_type_mask(s->agent->stream) & EVENT_BIT(v->head->type)) ||
+	    (event_type_class(v->head->type) != EVENT_CLASS_FILE &&
+	     event_type_class(v->head->type) != EVENT_CLASS_ISOLATION))
 		return out;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!is_name(v, &names[i]))

@@ -64,7 +64,6 @@ typedef void (*sensor_fn)(void *ctx, const void *record, size_t bytes);
 /* Hands over what is in the buffer for at most budget_ns. Records handed over, or -errno; *more:
  * the time was up before the end. */
 int sensor_consume(struct sensor *s, sensor_fn fn, void *ctx, uint64_t budget_ns, bool *more);
-uint64_t sensor_buffered(const struct sensor *s); /* bytes that wait */
 
 /* --- what is wanted -------------------------------------------------------------------------- */
 struct sensor_switches *sensor_switches(struct sensor *s); /* shared memory: takes effect at once */

@@ -173,12 +173,6 @@ void sensor_counts(const struct sensor *s, struct event_counts *sum)
 		to[i % words] += from[i];
 }
 
-uint64_t sensor_buffered(const struct sensor *s)
-{
-	(void)s;
-	return 0;
-}
-
 int sensor_read_repeats(struct sensor *s, uint32_t minute, uint32_t most, uint64_t *repeats,
 			uint64_t *entries)
 {

@@ -15,7 +15,7 @@ import time
 
 from events import (Box, Reader, StreamReader, address_words, agent, box, brief, check,
                     client_argv, flowing, pid_in, reader, sockaddr, unique)
-from harness import CLIENT, Agent, http_get, need, run, same, wait_until
+from harness import CLIENT, DOER, Agent, http_get, need, run, same, wait_until
 from session import read_text, session
 
 
@@ -393,10 +393,11 @@ def sensor_counts(a):
         return m.total(name, **labels) or 0
     return {"sent": of("bulkhead_sensor_events_total", type="open"),
             "lost": sum(of("bulkhead_sensor_dropped_total", type="open", reason=r)
-                        for r in ("full", "shed", "nested")),
+                        for r in ("full", "shed", "nested", "flood")),
             "exec_lost": sum(of("bulkhead_sensor_dropped_total", type=t, reason=r)
                              for t in ("exec", "fork", "exit", "setuid", "unshare")
-                             for r in ("full", "shed", "nested")),
+                             for r in ("full", "shed", "nested", "flood")),
+            "shed": of("bulkhead_sensor_dropped_total", type="open", reason="shed"),
             "exec": of("bulkhead_sensor_events_total", type="exec")}
 
 
@@ -438,6 +439,7 @@ def test_overload_sheds_file_events_counts_them_and_never_loses_an_exec():
                          and e["process"]["comm"] == "doer")
             same(len(mine), len(marks), "setuid events")
             if now["lost"] > before["lost"]:
+                assert now["shed"] > before["shed"], f"opens go before the buffer is full: {now}"
                 wait_until(lambda: [d for d in a.status()["degraded"] if "event" in d.lower()]
                            or "lost" in a.log() or "shed" in a.log(), 5, "a word about the loss")
         r.close()
@@ -471,3 +473,26 @@ def test_system_calls_of_a_container_are_noted_where_it_is_asked_for():
     with Agent() as a, Box("nocalls") as b:
         wait_until(lambda: a.containers().get(b.id), 8, "the container")
         same(a.container(b.id)["syscalls"], None, "syscalls")
+
+
+def test_opens_of_the_host_are_told_for_the_paths_that_are_named():
+    folder = session.temp("hostpaths")
+    for name in ("in", "out"):
+        os.mkdir(f"{folder}/{name}")
+        for file in ("plain", "named-by-name"):
+            with open(f"{folder}/{name}/{file}", "w") as f:
+                f.write("x")
+    with Agent({"sensor.host": "exec,open",
+                "sensor.host_paths": f"{folder}/in/,named-by-name"}) as a:
+        r = Reader(client_argv(a, "events", "--type", "open,exit", "--format", "json"))
+        wait_until(lambda: a.status()["sensor"]["subscriptions"] == 1, 8, "the subscription")
+        done = run(DOER, *" , ".join(f"openat -100 s:{folder}/{p} 0" for p in (
+            "in/plain", "out/plain", "out/named-by-name", "in/none")).split())
+        pid = json.loads(done.stdout)["pid"]
+        r.wait(lambda e: e["type"] == "exit" and e["process"]["pid"] == pid, "its end")
+        told = [e["open"].get("path") or e["open"]["raw"]
+                for e in r.all(lambda e: e["type"] == "open" and e["process"]["pid"] == pid)]
+        same(sorted(told), sorted([f"{folder}/in/plain", f"{folder}/out/named-by-name",
+                                   f"{folder}/in/none"]), "opens of the host")
+        assert a.metrics().total("bulkhead_sensor_dropped_total", type="open", reason="path") > 0
+        r.close()

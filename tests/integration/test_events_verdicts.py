@@ -17,12 +17,15 @@ def test_a_program_that_may_not_run_is_ended_before_it_does_anything():
         skip("no cgroup v2 tree")
     folder, group = session.temp("verdicts"), f"{top}/{session.name}-verdicts"
     shutil.copy("/bin/busybox", f"{folder}/touch")
-    with open(f"{folder}/known", "w") as f:
-        f.write("x")
+    for name in ("known", "watched"):
+        with open(f"{folder}/{name}", "w") as f:
+            f.write("x")
     os.mkdir(group)
     try:
         out = run(f"{BUILD}/tests/sensor/verdicts", group, "200", f"{folder}/touch",
-                  f"{folder}/known", timeout=60).stdout
-        same(json.loads(out), {"child": 0, "killed": 200, "opens": 0, "dropped": 1}, "verdicts")
+                  f"{folder}/known", f"{folder}/watched", timeout=60).stdout
+        # a known one is remembered as such; one that is watched is told each time
+        same(json.loads(out), {"child": 0, "killed": 200, "opens": 0, "watched": 3, "dropped": 3,
+                               "stamped": 1, "entries": 1}, "verdicts")
     finally:
         remove_cgroup(group)
