@@ -58,7 +58,7 @@ endif
 # that declare them in first.
 CPPFLAGS += -include collector/base/banned.h
 
-DAEMON_LIBS := -lbpf -lyaml -ljansson -lnettle -lcap -lzstd -lm
+DAEMON_LIBS := -lbpf -lyaml -ljansson -lnettle -lcap -lseccomp -lpcre2-8 -lzstd -lm
 SERVE_LIBS := -lmicrohttpd -lrrd -ljansson -lseccomp -lcurl -lgnutls -lz -lzstd -lm
 
 BASE_SRC := $(sort $(wildcard collector/base/*.c))

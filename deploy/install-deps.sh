@@ -6,7 +6,7 @@ set -eu
 
 RUN='gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libmicrohttpd-dev librrd-dev
 nettle-dev libcap-dev libseccomp-dev libgnutls28-dev zlib1g-dev uthash-dev libcurl4-gnutls-dev
-fonts-dejavu-core libbpf-dev libzstd-dev bpftool clang'
+fonts-dejavu-core libbpf-dev libzstd-dev libpcre2-dev bpftool clang'
 TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 docker.io containerd runc podman
 prometheus busybox-static curl openssl strace iproute2 procps qemu-system-x86 cpio e2fsprogs'
 POLICY=/usr/sbin/policy-rc.d
@@ -17,13 +17,13 @@ say() { printf 'install-deps: %s\n' "$*" >&2; }
 elsewhere() {
 	if [ "$1" = run ] && command -v cc >/dev/null && command -v pkg-config >/dev/null &&
 		pkg-config --exists yaml-0.1 jansson libmicrohttpd librrd nettle libcap libseccomp \
-			gnutls zlib libcurl libbpf libzstd && command -v clang >/dev/null &&
+			gnutls zlib libcurl libbpf libzstd libpcre2-8 && command -v clang >/dev/null &&
 		{ command -v bpftool || [ -x /usr/sbin/bpftool ]; } >/dev/null; then
 		exit 0
 	fi
 	say "this is not Debian or a system derived from it: install by its own means"
 	say "  gcc, make, pkg-config and the development files of libyaml, jansson, libmicrohttpd,"
-	say "  librrd, nettle, libcap, libseccomp, GnuTLS, zlib, libbpf, libzstd, uthash and libcurl; bpftool, clang"
+	say "  librrd, nettle, libcap, libseccomp, GnuTLS, zlib, libbpf, libzstd, PCRE2, uthash and libcurl; bpftool, clang"
 	say "  (for the kernel's programs) and DejaVu fonts"
 	[ "$1" = run ] || say "  cmocka, clang-tidy, clang-format, cppcheck, python3, docker," \
 		"containerd, runc, podman, prometheus, a static busybox, curl, openssl, strace, iproute2, procps," \

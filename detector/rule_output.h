@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rule_output - "%proc.name ran %proc.args": a text with fields in it, compiled once, filled for
+ * each match. Owner: the thread of the events. */
+#ifndef BULKHEAD_RULE_OUTPUT_H
+#define BULKHEAD_RULE_OUTPUT_H
+
+#include "collector/base/arena.h"
+#include "detector/condition.h"
+#include "detector/field.h"
+
+#define RULE_OUTPUT_MAX_FIELDS 64
+
+struct rule_output_field {
+	struct span token; /* as it stands, without '%': "proc.aname[2]", "tolower(proc.name)" */
+	struct field_ref ref;
+	enum condition_transform transform; /* TRANSFORM_FIELD: none */
+	uint32_t width;			    /* %10proc.name: padded or cut; 0: as it is */
+	size_t before;			    /* text before it: bytes of output->text up to here */
+};
+
+struct rule_output {
+	struct span text; /* literal parts, one after the other */
+	struct rule_output_field *fields;
+	size_t fields_n;
+	bool all; /* the text began with "*", or Falco would put one there: print with <NA> */
+};
+
+/* `source` names the text and its place. A field is the longest name that is known, as in Falco;
+ * "%container.info" becomes the fields that Falco's container plugin suggests; "%%" is one '%'.
+ * 0; -EINVAL with place; -EOPNOTSUPP: a field that bulkhead cannot serve. */
+int rule_output_compile(struct arena *a, const struct condition_source *source, struct span text,
+			struct rule_output *out, struct err *e);
+
+/* What Falco appends to each output by default: container_id=%container.id ... */
+extern const char rule_output_suggested[];
+
+/* Appends the filled text (bytes as they are: who writes it out escapes). Missing: "<NA>". */
+void rule_output_print(struct buf *b, const struct rule_output *o, struct field_event *ev);
+
+/* One field's text; false: missing. */
+bool rule_output_field(struct buf *b, const struct rule_output_field *f, struct field_event *ev);
+
+/* {"proc.name":"bash","proc.pid":7,"container.name":null}: numbers as numbers, as Falco's
+ * output_fields. */
+void rule_output_json(struct buf *b, const struct rule_output *o, struct field_event *ev);
+
+#endif
