@@ -28,6 +28,9 @@
 #define CONDITION_MAX_DEPTH  100	  /* of parentheses, "not" and transformers together */
 #define CONDITION_MAX_NODES  65536	  /* of one text */
 #define CONDITION_MAX_VALUES 65536	  /* of one list */
+/* What condition_print and condition_same follow of trees that others put together (macros in
+ * place): deeper ones are b->failed and false. */
+#define CONDITION_MAX_TREE_DEPTH 1000
 
 /* X(ID, text, takes what) */
 #define CONDITION_OPERATORS(X)                                                                     \
@@ -136,9 +139,10 @@ struct condition {
 	struct span name;
 };
 
-/* Parses source->text. `source` must live as long as the tree. 0 and *out in the arena; or
- * -EINVAL, *e says "FILE:LINE:COLUMN: rule 'NAME': ... , expected ..." and *at (if not NULL) is the
- * byte; -ENOMEM. */
+/* Parses source->text. What is in parentheses stays a node of its own: "a and (b and c)" is not
+ * "a and b and c". "and", "or" and "not" are no names of macros or lists. `source` must live as
+ * long as the tree. 0 and *out in the arena; or -EINVAL, *e says "FILE:LINE:COLUMN: rule 'NAME':
+ * ... , expected ..." and *at (if not NULL) is the byte; -ENOMEM. */
 int condition_parse(struct arena *a, const struct condition_source *source,
 		    const struct condition **out, uint32_t *at, struct err *e);
 
@@ -147,12 +151,15 @@ int condition_fault(const struct condition_source *s, uint32_t at, int code, str
 		    const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 /* The canonical text: single blanks, parentheses where precedence needs them, values quoted where
- * they must be. Parsing it gives the same tree (but for `at`). */
+ * they must be. Parsing it gives the same tree (but for `at`). It holds whatever bare words may
+ * hold: buf_add_visible for terminals. */
 void condition_print(struct buf *b, const struct condition *c);
 /* The same tree? Positions and sources aside. */
 bool condition_same(const struct condition *a, const struct condition *b);
 
-/* A value of a YAML list, as it would stand in a condition's list: "a", "'(x)'" unquoted. */
+/* A value of a YAML list, as it would stand in a condition's list: a, '(x)' unquoted; one with
+ * spaces in it and no quotes around it is read as if it had them. Faults are placed by their byte
+ * in `text`, which is the source's. */
 int condition_item(struct arena *a, const struct condition_source *source, struct span text,
 		   struct condition_value *out, struct err *e);
 /* Whether it is a macro's name: letter, then letters, digits, '_'. */
