@@ -9,9 +9,11 @@
 #include "detector/alert.h"
 #include "detector/condition.h"
 
-#define RULE_FILE_MAX_BYTES (4U << 20)
-#define RULE_FILE_MAX_DEPTH 16
-#define RULE_FILE_MAX_ITEMS 16384
+#define RULE_FILE_MAX_BYTES	 (4U << 20)
+#define RULE_FILE_MAX_DEPTH	 16
+#define RULE_FILE_MAX_ITEMS	 16384
+#define RULE_FILE_MAX_EXCEPTIONS 1024 /* of a rule */
+#define RULE_MESSAGES_MAX	 1000 /* kept; all are counted */
 
 struct rule_text { /* a scalar of the file */
 	struct span text;
@@ -57,6 +59,7 @@ struct rule_exception {
 			bool list;
 		} * members;
 		size_t n;
+		bool flat; /* no list: one text */
 		uint32_t line;
 	} * values;
 	size_t values_n;
@@ -81,6 +84,13 @@ struct rule_item {
 	uint64_t capture_ms;
 	struct rule_exception *exceptions;
 	size_t exceptions_n;
+	/* required_plugin_versions; required_engine_version stands in name */
+	struct rule_requirement {
+		struct rule_text name, version;
+		bool alternative; /* to the one before it */
+	} * plugins;
+	size_t plugins_n;
+	bool broken; /* an error was told: known by its name, not to be used */
 };
 
 /* Warnings and errors, in order of the files. */

@@ -13,9 +13,14 @@
 
 #define RULE_ENGINE_VERSION                                                                        \
 	"0.57.0" /* of Falco's rule language; compatible: same major, not older */
-#define RULE_SET_MAX_RULES 8192
-#define RULE_SET_MAX_NODES (1U << 20)	/* of all conditions, macros in place */
-#define RULE_SET_MAX_BYTES (256U << 20) /* of the arena */
+#define RULE_SET_MAX_RULES	8192
+#define RULE_SET_MAX_NODES	(1U << 20)   /* of all conditions, macros in place */
+#define RULE_SET_MAX_BYTES	(256U << 20) /* of the arena */
+#define RULE_SET_MAX_VALUES	(1U << 20)   /* that lists put into conditions, and of lists */
+#define RULE_SET_MAX_DEPTH	500	     /* of a tree with macros in place */
+#define RULE_SET_MAX_LISTS_DEEP 64	     /* lists in lists */
+#define RULE_SET_MAX_FILES	1024	     /* of a directory */
+#define RULE_SET_MAX_TAGS	256	     /* of a rule */
 
 struct rule {
 	struct span name, desc, source, file;
@@ -36,7 +41,8 @@ struct rule_set {
 	struct rule *rules;
 	size_t n;
 	size_t files, macros, lists;
-	bool failed; /* some error: nothing of it may be used */
+	bool failed;		 /* some error: nothing of it may be used */
+	struct rule_items items; /* as read; rule_set_finish gives them their meaning */
 };
 
 /* An empty one. Free with rule_set_release. */

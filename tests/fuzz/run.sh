@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh SECONDS PROGRAM... - runs each fuzz target for so long, with the words of tests/fuzz/NAME.dict
-# where there is one; what it finds new stays beside the program, in NAME.corpus, for the next run.
+# and the seeds of tests/fuzz/NAME.corpus where there are some; what it finds new stays beside the
+# program, in NAME.corpus, for the next run.
 # Prints "N passed, N failed[, N skipped]" last; exits 1 when one failed.
 set -u
 seconds=$1
@@ -19,7 +20,9 @@ for program; do
 	set -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=16384 \
 		-artifact_prefix="$program." -print_final_stats=1
 	[ ! -r "$here/$name.dict" ] || set -- "$@" -dict="$here/$name.dict"
-	if out=$("$program" "$@" "$program.corpus" 2>&1); then
+	set -- "$@" "$program.corpus"
+	[ ! -d "$here/$name.corpus" ] || set -- "$@" "$here/$name.corpus"
+	if out=$("$program" "$@" 2>&1); then
 		echo "$name: $(printf '%s\n' "$out" |
 			sed -n 's/^stat::number_of_executed_units: *//p') inputs in $seconds s"
 		passed=$((passed + 1))
