@@ -148,6 +148,9 @@ void evt_type_init(void);
 enum evt_type evt_type_of(const struct event_view *v);
 const char *evt_type_name(enum evt_type t); /* "" for EVT_NONE */
 enum event_type evt_type_event(enum evt_type t);
+/* EVENT_BIT mask of the kernel side's types that can be called so: unlinkat is two, since it also
+ * removes directories. */
+uint64_t evt_type_events(enum evt_type t);
 
 enum evt_known {
 	EVT_UNKNOWN, /* neither an event nor a system call */

@@ -60,6 +60,20 @@ enum field_flag {
 		1 << 5, /* differs between equal events of a process: repeats must be told */
 	FIELD_OF_CONTAINER = 1 << 6, /* a constant of the container */
 	FIELD_NAME = 1 << 7,	     /* fd.sip.name: literals of rules are names to look up */
+	FIELD_PRINT_ONLY =
+		1 << 8, /* always missing: an output may print it, a condition is refused */
+};
+
+enum field_takes { /* what may stand behind a field's name */
+		   TAKES_NOTHING,
+		   TAKES_LEVEL, /* [n], or nothing: any of them */
+		   TAKES_INDEX, /* [n], or nothing: all of it */
+		   TAKES_NAME,	/* [NAME], or nothing: all of them */
+		   TAKES_KEY,	/* [KEY] or .KEY */
+		   TAKES_MOUNT, /* [n] or [glob] */
+		   TAKES_ARG,	/* [n] or .NAME of an argument that some event has */
+		   TAKES_TYPE,	/* .NAME of a type of event */
+		   TAKES_SIDE,	/* .src, .dst, or nothing */
 };
 
 struct field_event;
@@ -77,6 +91,7 @@ struct field_def {
 	size_t (*get)(const struct field_ref *r, struct field_event *ev, struct field_value *out,
 		      size_t cap);
 	int param; /* the table's own */
+	enum field_takes takes;
 };
 
 struct field_ref { /* a field with its argument, as a rule names it */
@@ -136,6 +151,10 @@ static inline size_t field_get(const struct field_ref *r, struct field_event *ev
 {
 	return r->def->get(r, ev, out, cap);
 }
+
+/* false: no event of this type ever has it. Narrower than def->events where the argument says more:
+ * evt.arg.NAME. */
+bool field_of_type(const struct field_ref *r, enum evt_type t);
 
 /* Whether the two readings of this event's paths differ at all. */
 bool field_readings_differ(struct field_event *ev);
