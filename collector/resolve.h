@@ -65,6 +65,10 @@ void resolve_forget(struct resolver *r);
 /* The lexical form alone. Returns its length; base is ignored when raw is absolute. Cut at cap. */
 size_t resolve_lexical(struct span base, struct span raw, char *out, size_t cap);
 
+/* No file system in the process's mount namespace answers when it likes: network, FUSE, automount.
+ * Any thread; reads /proc/PID/mountinfo. */
+bool resolve_mounts_are_quick(const char *proc, uint32_t pid);
+
 struct resolve_stats {
 	uint64_t late, lexical, remembered; /* answers */
 	uint64_t slow;			    /* walks beyond what was in memory */

@@ -18,11 +18,16 @@
 #define MOUNTS_MAX_BYTES (1U << 20) /* a longer list of mounts counts as slow */
 #define MOUNT_LISTS	 8	    /* read in a second */
 
-static bool pid_path(const struct resolver *r, uint32_t pid, const char *file, char out[PATH_MAX])
+static bool path_of_pid(const char *proc, uint32_t pid, const char *file, char out[PATH_MAX])
 {
-	int n = snprintf(out, PATH_MAX, "%s/%u/%s", r->proc, pid, file);
+	int n = snprintf(out, PATH_MAX, "%s/%u/%s", proc, pid, file);
 
 	return n > 0 && n < PATH_MAX;
+}
+
+static bool pid_path(const struct resolver *r, uint32_t pid, const char *file, char out[PATH_MAX])
+{
+	return path_of_pid(r->proc, pid, file, out);
 }
 
 static int read_link(const char *path, struct resolve_text *out)
@@ -154,14 +159,15 @@ static bool is_quick_mount(struct span line)
 	return false;
 }
 
-static bool read_mounts(const struct resolver *r, uint32_t pid)
+bool resolve_mounts_are_quick(const char *proc, uint32_t pid)
 {
 	AUTO_BUF struct buf b;
 	char path[PATH_MAX];
 	struct span rest, line;
 
 	buf_init(&b, MOUNTS_MAX_BYTES);
-	if (!pid_path(r, pid, "mountinfo", path) || io_read_buf_at(AT_FDCWD, path, &b, NULL) < 0)
+	if (!path_of_pid(proc, pid, "mountinfo", path) ||
+	    io_read_buf_at(AT_FDCWD, path, &b, NULL) < 0)
 		return false;
 	rest = (struct span){ b.data, b.len };
 	if (b.failed || b.len == 0)
@@ -190,7 +196,8 @@ static bool may_walk_slowly(struct resolver *r, const struct resolve_question *q
 	if (r->mounts_read++ >= MOUNT_LISTS)
 		return false;
 	m = &r->mounts[r->mounts_next++ % RESOLVE_NAMESPACES];
-	*m = (struct resolve_mounts){ ns, q->now_boot_ns, read_mounts(r, q->who.pid) };
+	*m = (struct resolve_mounts){ ns, q->now_boot_ns,
+				      resolve_mounts_are_quick(r->proc, q->who.pid) };
 	return m->quick;
 }
 
