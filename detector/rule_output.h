@@ -9,6 +9,8 @@
 #include "detector/field.h"
 
 #define RULE_OUTPUT_MAX_FIELDS 64
+#define RULE_OUTPUT_MAX_BYTES  16384 /* of the text */
+#define RULE_OUTPUT_MAX_WIDTH  1024
 
 struct rule_output_field {
 	struct span token; /* as it stands, without '%': "proc.aname[2]", "tolower(proc.name)" */
@@ -16,6 +18,7 @@ struct rule_output_field {
 	enum condition_transform transform; /* TRANSFORM_FIELD: none */
 	uint32_t width;			    /* %10proc.name: padded or cut; 0: as it is */
 	size_t before;			    /* text before it: bytes of output->text up to here */
+	bool repeated;			    /* the token stands before it too: once in JSON */
 };
 
 struct rule_output {
@@ -33,6 +36,9 @@ int rule_output_compile(struct arena *a, const struct condition_source *source, 
 
 /* What Falco appends to each output by default: container_id=%container.id ... */
 extern const char rule_output_suggested[];
+/* The text with a blank and that behind it, in the arena, unless %container.info is in the text;
+ * places in the text stay the same. An empty span: no memory. */
+struct span rule_output_with_suggested(struct arena *a, struct span text);
 
 /* Appends the filled text (bytes as they are: who writes it out escapes). Missing: "<NA>". */
 void rule_output_print(struct buf *b, const struct rule_output *o, struct field_event *ev);

@@ -282,3 +282,29 @@ const char *cli_get_text(const json_t *o, const char *key)
 {
 	return json_string_value(json_object_get(o, key));
 }
+
+/* bulkheadd is installed beside bulkhead (a build tree), in ../sbin (PREFIX/bin), or in PATH. */
+int cli_bulkheadd(int argc, char **argv, const char *complaint)
+{
+	static char name[] = "bulkheadd";
+	static const char *const places[] = { "bulkheadd", "../sbin/bulkheadd" };
+	char self[PATH_MAX - 32], path[PATH_MAX];
+	AUTO_FREE char **args = calloc((size_t)argc + 2, sizeof(*args));
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!args)
+		return CLI_FAILED;
+	args[0] = name;
+	memcpy(args + 1, argv, (size_t)argc * sizeof(*args));
+	self[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(self, '/');
+
+	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+		slash[1] = '\0';
+		snprintf(path, sizeof(path), "%s%s", self, places[i]);
+		execv(path, args);
+	}
+	execvp(name, args);
+	cli_complain(complaint);
+	return CLI_FAILED;
+}

@@ -34,7 +34,12 @@ int cli_token(int argc, char **argv);
 int cli_events(int argc, char **argv);
 int cli_record(int argc, char **argv);
 int cli_replay(int argc, char **argv);
+int cli_rules(int argc, char **argv);
 int cli_version(int argc, char **argv);
+
+/* Becomes `bulkheadd ARGV...` (argv[0] is its command); returns only when it cannot, after it told
+ * stderr the complaint. */
+int cli_bulkheadd(int argc, char **argv, const char *complaint);
 
 /* "/run/bulkhead/bulkhead.sock", or below $BULKHEAD_RUN_DIR; into out[cap]. NULL: it does not fit.
  */
@@ -124,6 +129,14 @@ struct cli_containers_view {
 };
 int cli_containers_text(const json_t *answer, const struct cli_containers_view *view,
 			struct buf *out);
+struct cli_rules_view {
+	struct cli_terminal terminal;
+	bool stats;		    /* where time goes; else what the rules are */
+	const char *tag, *priority; /* or NULL: of a list, these (and worse) alone */
+};
+/* The answer of /api/v1/rules as a table. */
+int cli_rules_text(const json_t *answer, const struct cli_rules_view *view, struct buf *out);
+bool cli_rules_priority(const char *name, unsigned *level); /* "warning": 4; false: no such */
 int cli_status_text(const json_t *answer, const struct cli_terminal *to, struct buf *out);
 
 #endif

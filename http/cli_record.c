@@ -204,28 +204,7 @@ int cli_record(int argc, char **argv)
 	return run(&c);
 }
 
-/* bulkheadd is installed beside bulkhead (a build tree), in ../sbin (PREFIX/bin), or in PATH. */
 int cli_replay(int argc, char **argv)
 {
-	static char name[] = "bulkheadd";
-	static const char *const places[] = { "bulkheadd", "../sbin/bulkheadd" };
-	char self[PATH_MAX - 32], path[PATH_MAX];
-	AUTO_FREE char **args = calloc((size_t)argc + 2, sizeof(*args));
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (!args)
-		return CLI_FAILED;
-	args[0] = name;
-	memcpy(args + 1, argv, (size_t)argc * sizeof(*args)); /* argv[0] is "replay" */
-	self[n > 0 ? n : 0] = '\0';
-	char *slash = strrchr(self, '/');
-
-	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-		slash[1] = '\0';
-		snprintf(path, sizeof(path), "%s%s", self, places[i]);
-		execv(path, args);
-	}
-	execvp(name, args);
-	cli_complain("cannot find bulkheadd, which reads recordings");
-	return CLI_FAILED;
+	return cli_bulkheadd(argc, argv, "cannot find bulkheadd, which reads recordings");
 }

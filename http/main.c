@@ -13,6 +13,7 @@ static const struct cli_command commands[] = {
 	{ "log", "show the newest alerts, or the audit", cli_log },
 	{ "record", "write events into a file", cli_record },
 	{ "replay", "print the events of a recording", cli_replay },
+	{ "rules", "check, explain and try rules, show what the agent runs", cli_rules },
 	{ "silence", "keep alerts from the sinks for a time", cli_silence },
 	{ "status", "show how the agent itself is", cli_status },
 	{ "token", "make a token for the dashboard and the API", cli_token },
