@@ -204,7 +204,8 @@ FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
 	$(wildcard collector/cgparse*.c collector/config*.c) collector/cgroup_layout.c \
 	collector/identity.c collector/kmsg.c collector/procstat.c http/request.c \
 	$(wildcard collector/event_json*.c) collector/event_view.c collector/event_names.c \
-	collector/event_text.c collector/json_put.c collector/redact.c collector/redact_text.c
+	collector/event_text.c collector/json_put.c collector/redact.c collector/redact_text.c \
+	$(wildcard detector/condition*.c detector/rule_file*.c detector/rule_set*.c) detector/dns.c
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZERS := $(addprefix $(FUZZ_DIR)/,$(FUZZ_NAMES))
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -pthread -I. -D_GNU_SOURCE -DBULKHEAD_VERSION='"fuzz"' \

@@ -182,6 +182,7 @@ enum event_exec_flag {
 	EXEC_FIRST = 1 << 4,  /* pid 1 of its pid namespace */
 	EXEC_ARGS_CUT = 1 << 5,
 	EXEC_ENV_CUT = 1 << 6,
+	EXEC_GROUP_LEADER = 1 << 7, /* leads its process group */
 };
 
 /* EXEC. result 0: strings EXE, ARGS, CWD, FILENAME, INTERP, ENV; below 0 (a failed attempt): RAW,

@@ -45,6 +45,8 @@ static __always_inline int is_repeat(const struct call *c, const struct repeat_k
 
 	if (!v)
 		return 0;
+	if (switches.retell && v->told != (__u16)switches.minute)
+		return 0;
 	if (v->minute != switches.minute)
 		v->minute = switches.minute;
 	count_drop(v->drop, c->type);
@@ -54,7 +56,9 @@ static __always_inline int is_repeat(const struct call *c, const struct repeat_k
 /* Only what reached the buffer is remembered: a lost event comes again. */
 static __always_inline void remember(const struct call *c, const struct repeat_key *k, __u32 drop)
 {
-	struct repeat_value v = { .minute = switches.minute, .drop = drop };
+	struct repeat_value v = { .minute = switches.minute,
+				  .drop = (__u16)drop,
+				  .told = (__u16)switches.minute };
 
 	if (c->known && (switches.repeat_mask & EVENT_BIT(c->type)))
 		bpf_map_update_elem(&repeats, k, &v, BPF_ANY);

@@ -68,6 +68,8 @@ static __always_inline __u32 exec_flags(struct linux_binprm *bprm, struct task_s
 		flags |= EXEC_FEXEC;
 	if (pid && number_in(t->group_leader->thread_pid) == 1 && pid->level > 0)
 		flags |= EXEC_FIRST;
+	if (pid && t->signal->pids[PIDTYPE_PGID] == pid)
+		flags |= EXEC_GROUP_LEADER;
 	return flags;
 }
 

@@ -61,7 +61,8 @@ struct repeat_key {
 _Static_assert(sizeof(struct repeat_key) == 56, "no padding in a key");
 struct repeat_value {
 	__u32 minute; /* of the last repeat */
-	__u32 drop;   /* enum event_drop that a repeat counts as */
+	__u16 drop;   /* enum event_drop that a repeat counts as */
+	__u16 told;   /* low bits of the minute in which it was told */
 };
 
 /* Map `verdicts`: what baselines and enforcement say of a file. */
@@ -117,7 +118,8 @@ struct sensor_switches {
 	__u8 rules;	  /* generation; part of the repeat key */
 	__u8 payloads;	  /* first bytes of flows, DNS answers */
 	__u8 denies;	  /* some verdict is VERDICT_DENY */
-	__u8 reserved[2];
+	__u8 retell;	  /* a repeat is told again when a minute is over */
+	__u8 reserved[1];
 };
 
 #endif

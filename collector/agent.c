@@ -471,6 +471,7 @@ void agent_free(struct agent *a)
 	sampler_free(a->sampler);
 	cgroup_layout_release(&a->layout);
 	token_store_free(a->tokens);
+	arena_release(&a->wants_arena);
 	loop_free(a->loop);
 	int fds[] = { a->serve_state_fd, a->lock_fd, a->state_fd, a->run_fd };
 

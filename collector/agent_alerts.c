@@ -14,8 +14,7 @@ static const struct agent_detector *hooks(const struct agent *a)
 	return a->detector_on ? a->options.detector : NULL;
 }
 
-/* --- services ----------------------------------------------------------------------------------
- */
+/* --- services ------------------------------------------------------------------------------ */
 
 static struct process_table *processes_of(struct agent *a)
 {
@@ -62,12 +61,14 @@ int agent_alerts_start(struct agent *a, struct err *e)
 		.loop = a->loop,
 		.state_fd = a->state_fd,
 		.config = &a->config,
+		.proc = a->proc,
 		.processes = processes_of,
 		.containers = containers_of,
 		.unix_minus_boot_ns = clock_of,
 		.send = send_to_serve,
 		.answer = answer_ticket,
 		.degraded = agent_degraded,
+		.want = agent_sensor_want,
 	};
 
 	if (!a->options.detector)
@@ -86,8 +87,7 @@ void agent_alerts_stop(struct agent *a)
 	a->detector_started = a->detector_on = false;
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------------------------ */
 
 bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
 			  const struct wire_request *q)
@@ -117,8 +117,7 @@ void agent_alerts_forget_peer(struct agent *a, const struct peer *p)
 			a->tickets[i].peer = NULL;
 }
 
-/* --- what it is told ---------------------------------------------------------------------------
- */
+/* --- what it is told ----------------------------------------------------------------------- */
 
 void agent_alerts_event(struct agent *a, const struct event_view *v, const struct event_context *c,
 			struct container *of)

@@ -24,12 +24,30 @@
 
 struct agent;
 
+#define AGENT_MAX_NEEDLES 64 /* of agent_wants.environment */
+
+/* What the judge wants to be told, beyond what the configuration says. */
+struct agent_wants {
+	uint64_t container, host; /* types of events, EVENT_BIT */
+	uint64_t names; /* types whose names are looked up where the kernel told a text alone */
+	bool retell;	/* a repeat is told again when a minute is over */
+	bool host_all_paths;	       /* of the host's file events: all, or those of these paths */
+	const struct span *prefixes;   /* "/etc/" */
+	const struct span *file_names; /* last components */
+	size_t prefixes_n, file_names_n;
+	/* Of the environment of programs: entries that hold one of these, letters of either case;
+	 * an empty one: all. Masked as ever. */
+	const struct span *environment;
+	size_t environment_n;
+};
+
 /* What the agent does for the judge. */
 struct agent_services {
 	struct agent *agent;
 	struct loop *loop;
 	int state_fd;					     /* stays the agent's */
 	const struct config *config;			     /* as it stands, also after a reload */
+	const char *proc;				     /* "/proc" of the host */
 	struct process_table *(*processes)(struct agent *a); /* NULL: there is none */
 	const struct container_table *(*containers)(struct agent *a); /* NULL: not yet */
 	uint64_t (*unix_minus_boot_ns)(struct agent *a);
@@ -39,6 +57,8 @@ struct agent_services {
 	/* Answers a request that get() or command() took; *body is JSON and is released. */
 	void (*answer)(struct agent *a, uint32_t ticket, uint16_t status, struct buf *body);
 	void (*degraded)(struct agent *a, const char *static_text, bool on);
+	void (*want)(struct agent *a,
+		     const struct agent_wants *w); /* in place of the last; copied */
 };
 
 enum agent_life {
@@ -73,7 +93,7 @@ struct agent_audit {
 	bool failed;
 };
 
-#define ALERTS_MAX_TABLES 12
+#define ALERTS_MAX_TABLES 32
 #define ALERTS_SEVERITIES 8
 #define ALERTS_MAX_KINDS  16
 
@@ -84,6 +104,17 @@ struct alerts_log_state { /* of one log */
 	uint64_t last_sync_ns;
 	bool writable;
 	const char *error; /* "": none */
+};
+
+#define ALERTS_RULE_STATES 4
+
+struct alerts_rules_state { /* of rules on events */
+	bool loaded;	    /* there is a set, be it empty */
+	uint64_t by_state[ALERTS_RULE_STATES];
+	const char *const *states; /* their names */
+	uint64_t events, hits_refused, pattern_limits, values_refused, cut_texts, refused_loads;
+	uint64_t load_ns; /* that the last reading took */
+	bool problem;	  /* the last files were refused */
 };
 
 struct alerts_state {				      /* for /metrics and status */
@@ -98,6 +129,7 @@ struct alerts_state {				      /* for /metrics and status */
 	} tables[ALERTS_MAX_TABLES];
 	size_t tables_n;
 	const struct wire_sink_stats *sinks; /* as serve told last; NULL: not yet */
+	struct alerts_rules_state rules;
 };
 
 struct agent_detector {

@@ -6,6 +6,7 @@
 #include "collector/agent.h"
 #include "collector/agent_detector.h"
 #include "collector/api.h"
+#include "collector/base/arena.h"
 #include "collector/base/clock.h"
 #include "collector/base/worker.h"
 #include "collector/cgroup_layout.h"
@@ -191,6 +192,8 @@ struct agent {
 	struct buf answer_buf;
 
 	struct stream *stream; /* who listens to events; NULL: nothing tells any */
+	struct agent_wants wants; /* of the judge; its texts are in wants_arena */
+	struct arena wants_arena;
 	struct process_table *processes;
 	struct agent_sensor *sensor; /* NULL: off */
 	struct sensor_state sensor_state;
@@ -287,6 +290,7 @@ int agent_tls_open(const struct config *c, int *cert, int *key, struct err *e);
 void agent_sensor_start(struct agent *a);
 void agent_sensor_round(struct agent *a);  /* once a sampling round: figures, expiry */
 void agent_sensor_reload(struct agent *a); /* the configuration changed */
+void agent_sensor_want(struct agent *a, const struct agent_wants *w);
 void agent_sensor_stop(struct agent *a);
 void agent_sensor_state(struct agent *a, struct sensor_state *out); /* for readers */
 bool agent_sensor_settled(const struct agent *a);		    /* loaded, or given up */

@@ -15,12 +15,12 @@
 #include "collector/procscan.h"
 
 #define PIDS_DEFAULT 32768
+#define WANTS_BYTES  (4U << 20)
 #define PIDS_MOST    131072 /* entries of 400 bytes: a host with more processes is refused some */
 
 static const char off[] = "the kernel sensor is off: no events, metrics alone";
 
-/* --- what is wanted -----------------------------------------------------------------------------
- */
+/* --- what is wanted ------------------------------------------------------------------------ */
 
 static uint64_t mask_of_class(enum event_class c)
 {
@@ -53,8 +53,9 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 		many |= EVENT_BIT(EVENT_PAYLOAD) | EVENT_BIT(EVENT_DNS);
 	else
 		subscribed |= EVENT_BIT(EVENT_PAYLOAD) | EVENT_BIT(EVENT_DNS);
-	w->container_mask = always | (all & ~(many & ~subscribed));
-	w->host_mask = always | mask_of_list(&a->config.sensor_host);
+	w->container_mask = always | a->wants.container | (all & ~(many & ~subscribed));
+	w->host_mask = always | a->wants.host | mask_of_list(&a->config.sensor_host);
+	w->retell = a->wants.retell;
 	w->repeat_mask = EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_CONNECT) |
 			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT);
 	w->payloads = a->config.sensor_payloads;
@@ -77,20 +78,56 @@ static void set_shedding(struct agent *a)
 	sensor_set_shedding(a->sensor->kernel, order, list->n);
 }
 
+#define PATH_TYPES                                                                                 \
+	(EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_UNLINK) |                 \
+	 EVENT_BIT(EVENT_RENAME) | EVENT_BIT(EVENT_LINK) | EVENT_BIT(EVENT_SYMLINK) |              \
+	 EVENT_BIT(EVENT_MKDIR) | EVENT_BIT(EVENT_RMDIR) | EVENT_BIT(EVENT_CHMOD) |                \
+	 EVENT_BIT(EVENT_CHOWN) | EVENT_BIT(EVENT_MKNOD) | EVENT_BIT(EVENT_TRUNCATE) |             \
+	 EVENT_BIT(EVENT_SETXATTR))
+
+/* What cannot be looked for must not be missed: then all paths are told. */
+static bool add_host_path(struct agent *a, const char *path)
+{
+	struct err e = { "" };
+	int r = path[0] == '/' ? sensor_add_host_prefix(a->sensor->kernel, path, &e)
+			       : sensor_add_host_name(a->sensor->kernel, path, &e);
+
+	if (r < 0)
+		log_warning("paths of the host that are told", "error", e.text, NULL);
+	return r == 0;
+}
+
+/* The same directory under its other names: what rules call /var/run the kernel calls /run. */
+static bool add_real_path(struct agent *a, const char *path)
+{
+	char real[PATH_MAX], *slash = strrchr(path, '/');
+	char directory[PATH_MAX];
+
+	if (!slash || slash == path ||
+	    snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path) >= PATH_MAX ||
+	    !realpath(directory, real) || strcmp(real, directory) == 0)
+		return true;
+	if (snprintf(directory, sizeof(directory), "%s%s", real, slash) >= PATH_MAX)
+		return true;
+	return add_host_path(a, directory);
+}
+
 static void set_host_paths(struct agent *a)
 {
 	const struct config_list *list = &a->config.sensor_host_paths;
-	struct err e = { "" };
+	const struct agent_wants *w = &a->wants;
+	/* who asks for file events without naming paths gets all */
+	bool all = w->host_all_paths ||
+		   (list->n == 0 && (mask_of_list(&a->config.sensor_host) & PATH_TYPES));
 
-	for (uint32_t i = 0; i < list->n; i++) {
-		const char *path = list->items[i];
-		int r = path[0] == '/' ? sensor_add_host_prefix(a->sensor->kernel, path, &e)
-				       : sensor_add_host_name(a->sensor->kernel, path, &e);
-
-		if (r < 0)
-			log_warning("sensor.host_paths", "error", e.text, NULL);
-	}
-	sensor_switches(a->sensor->kernel)->host_paths = list->n > 0;
+	sensor_clear_host_paths(a->sensor->kernel);
+	for (uint32_t i = 0; i < list->n; i++)
+		all = !add_host_path(a, list->items[i]) || all;
+	for (size_t i = 0; i < w->prefixes_n && !all; i++)
+		all = !add_host_path(a, w->prefixes[i].p) || !add_real_path(a, w->prefixes[i].p);
+	for (size_t i = 0; i < w->file_names_n && !all; i++)
+		all = !add_host_path(a, w->file_names[i].p);
+	sensor_switches(a->sensor->kernel)->host_paths = !all;
 }
 
 static void set_redaction(struct agent *a)
@@ -101,7 +138,7 @@ static void set_redaction(struct agent *a)
 
 	redact_defaults(r);
 	r->enabled = a->config.sensor_redact;
-	r->env_n = 0;
+	r->env_n = r->marks_n = 0;
 	for (uint32_t i = 0; i < words->n; i++)
 		if (!redact_add_word(r, span_str(words->items[i])))
 			log_warning("word is not masked, the list is full or it is too long",
@@ -110,8 +147,13 @@ static void set_redaction(struct agent *a)
 		if (!redact_keep_env(r, span_str(env->items[i])))
 			log_warning("environment entry is not told, its name is too long", "name",
 				    env->items[i], NULL);
+	for (size_t i = 0; i < a->wants.environment_n; i++)
+		if (!redact_keep_entry(r, a->wants.environment[i]))
+			log_warning("environment entries are not told, their mark is too long",
+				    "mark", a->wants.environment[i].p, NULL);
 	if (a->sensor->kernel)
-		sensor_switches(a->sensor->kernel)->environment = env->n > 0;
+		sensor_switches(a->sensor->kernel)->environment = env->n > 0 ||
+								  a->wants.environment_n > 0;
 }
 
 static void set_syscalls(struct agent *a)
@@ -129,14 +171,39 @@ void agent_sensor_reload(struct agent *a)
 	set_redaction(a);
 	if (!a->sensor->kernel)
 		return;
+	set_host_paths(a);
 	set_masks(a, a->stream ? stream_type_mask(a->stream) : 0);
 	set_shedding(a);
 	set_syscalls(a);
 	sensor_switches(a->sensor->kernel)->rules++; /* repeats of before are told again */
 }
 
-/* --- start and stop ------------------------------------------------------------------------------
- */
+static const struct span *copy_list(struct arena *a, const struct span *list, size_t *n)
+{
+	struct span *copy = arena_zeroed(a, *n, sizeof(*copy));
+
+	for (size_t i = 0; copy && i < *n; i++)
+		copy[i] = arena_copy(a, list[i]);
+	if (!copy || a->failed)
+		*n = 0;
+	return copy;
+}
+
+void agent_sensor_want(struct agent *a, const struct agent_wants *wants)
+{
+	struct agent_wants w = *wants;
+
+	arena_release(&a->wants_arena);
+	arena_init(&a->wants_arena, WANTS_BYTES);
+	w.prefixes = copy_list(&a->wants_arena, w.prefixes, &w.prefixes_n);
+	w.file_names = copy_list(&a->wants_arena, w.file_names, &w.file_names_n);
+	w.environment = copy_list(&a->wants_arena, w.environment, &w.environment_n);
+	w.host_all_paths = w.host_all_paths || a->wants_arena.failed;
+	a->wants = w;
+	agent_sensor_reload(a);
+}
+
+/* --- start and stop ------------------------------------------------------------------------ */
 
 static uint32_t pid_max(const struct agent *a)
 {

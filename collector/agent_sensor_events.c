@@ -109,8 +109,10 @@ static struct event_view with_paths(struct agent_sensor *s, const struct event_v
 	bool copied = false;
 
 	/* it takes system calls: for who listens only */
-	if (!s->resolver || !s->agent->stream ||
-	    !(stream_type_mask(s->agent->stream) & EVENT_BIT(v->head->type)) ||
+	const uint64_t asked = s->agent->wants.names |
+			       (s->agent->stream ? stream_type_mask(s->agent->stream) : 0);
+
+	if (!s->resolver || !(asked & EVENT_BIT(v->head->type)) ||
 	    (event_type_class(v->head->type) != EVENT_CLASS_FILE &&
 	     event_type_class(v->head->type) != EVENT_CLASS_ISOLATION))
 		return out;

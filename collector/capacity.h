@@ -9,7 +9,7 @@
 
 #include "collector/state.h"
 
-#define CAPACITY_MAX 48
+#define CAPACITY_MAX 64
 
 struct capacity {
 	const char *table;		  /* static */

@@ -16,12 +16,14 @@
 #include "collector/base/parse.h"
 #include "collector/config_sinks.h"
 
-#define CONFIG_MAX_FILE_BYTES (1u << 20)
-#define CONFIG_MAX_DEPTH      16
-#define CONFIG_MAX_LIST	      64
-#define CONFIG_TEXT_BYTES     256
-#define CONFIG_DEFAULT_PATH   "/etc/bulkhead/bulkhead.yaml"
-#define CONFIG_MAX_CONTAINERS 16384
+#define CONFIG_MAX_FILE_BYTES  (1u << 20)
+#define CONFIG_MAX_DEPTH       16
+#define CONFIG_MAX_LIST	       64
+#define CONFIG_TEXT_BYTES      256
+#define CONFIG_CONDITION_BYTES 2048
+#define CONFIG_MAX_EXCEPTIONS  64
+#define CONFIG_DEFAULT_PATH    "/etc/bulkhead/bulkhead.yaml"
+#define CONFIG_MAX_CONTAINERS  16384
 
 enum sensor_want {
 	SENSOR_WANT_AUTO,
@@ -29,10 +31,23 @@ enum sensor_want {
 	SENSOR_WANT_TRACEPOINT,
 	SENSOR_WANT_OFF
 };
+enum rules_match { RULES_MATCH_FIRST, RULES_MATCH_ALL };
 enum labels_mode { LABELS_CADVISOR, LABELS_KUBELET };
 
 struct config_list {
 	char items[CONFIG_MAX_LIST][CONFIG_TEXT_BYTES];
+	uint32_t n;
+};
+
+/* One entry of rules.exceptions: the rule holds back where all that is given fits. */
+struct config_exception {
+	char rule[CONFIG_TEXT_BYTES];		/* a name, or a glob of names */
+	char image[CONFIG_TEXT_BYTES];		/* glob of the image's repository; "": any */
+	char container[CONFIG_TEXT_BYTES];	/* glob of the container's name; "": any */
+	char condition[CONFIG_CONDITION_BYTES]; /* "": always */
+};
+struct config_exceptions {
+	struct config_exception items[CONFIG_MAX_EXCEPTIONS];
 	uint32_t n;
 };
 
@@ -88,6 +103,12 @@ struct config {
 	uint32_t alerts_heartbeat_s; /* 0: none */
 	int alerts_severity;	     /* syslog's number: what sinks get by default */
 	struct config_sinks sinks;   /* alerts.sinks: where alerts go */
+
+	struct config_list rules_files; /* rules: {files: [...]}: files and directories, in order */
+	enum rules_match rules_match;	/* rules.match: of those that fit an event */
+	int rules_priority;		/* syslog's number: less grave rules are left out */
+	struct config_list rules_tags, rules_disable_tags;
+	struct config_exceptions rules_exceptions;
 
 	uint32_t max_connections, max_connections_per_ip, idle_timeout_s,
 		max_header_bytes; /* http: */

@@ -41,6 +41,12 @@ static const struct config_choice sensor_modes[] = {
 	{ "off", SENSOR_WANT_OFF },
 	{ NULL, 0 },
 };
+static const struct config_choice rule_matches[] = {
+	{ "first", RULES_MATCH_FIRST },
+	{ "all", RULES_MATCH_ALL },
+	{ NULL, 0 },
+};
+_Static_assert(sizeof(enum rules_match) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum sensor_want) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
 		       sizeof(enum labels_mode) == sizeof(int),
@@ -153,6 +159,14 @@ const struct config_key config_keys[] = {
 	  false },
 	CHOICE("alerts.severity", alerts_severity, "warning", severities),
 	{ "alerts.sinks", CONFIG_SINKS, FIELD(sinks), "", 0, WIRE_MAX_SINKS, NULL, false },
+	SECTION("rules"),
+	LIST("rules.files", rules_files, CONFIG_PATHS, "default,/etc/bulkhead/rules.d"),
+	CHOICE("rules.match", rules_match, "first", rule_matches),
+	CHOICE("rules.priority", rules_priority, "debug", severities),
+	LIST("rules.tags", rules_tags, CONFIG_WORDS, ""),
+	LIST("rules.disable_tags", rules_disable_tags, CONFIG_WORDS, ""),
+	{ "rules.exceptions", CONFIG_EXCEPTIONS, FIELD(rules_exceptions), "", 0,
+	  CONFIG_MAX_EXCEPTIONS, NULL, false },
 	SECTION("http"),
 	{ "http.max_connections", CONFIG_COUNT, FIELD(max_connections), "256", 1, 4096, NULL,
 	  false },

@@ -27,12 +27,13 @@ enum config_kind {
 	CONFIG_BYTES64,
 	CONFIG_COUNT,
 	CONFIG_CHOICE,
-	CONFIG_LABELS, /* list of names of labels; from here on all are lists */
-	CONFIG_HOSTS,  /* list of host names and addresses */
-	CONFIG_TYPES,  /* list of types of events */
-	CONFIG_PATHS,  /* list of absolute paths, and of file names */
-	CONFIG_WORDS,  /* list of names */
-	CONFIG_SINKS,  /* list of maps: config_sinks.h */
+	CONFIG_LABELS,	   /* list of names of labels; from here on all are lists */
+	CONFIG_HOSTS,	   /* list of host names and addresses */
+	CONFIG_TYPES,	   /* list of types of events */
+	CONFIG_PATHS,	   /* list of absolute paths, and of file names */
+	CONFIG_WORDS,	   /* list of names */
+	CONFIG_SINKS,	   /* list of maps: config_sinks.h */
+	CONFIG_EXCEPTIONS, /* list of maps: config_rules.c */
 };
 
 struct config_choice {

@@ -64,6 +64,8 @@ const char *config_kind_expects(enum config_kind kind)
 		return "a list of absolute paths and file names such as [/etc/, id_rsa]";
 	case CONFIG_WORDS:
 		return "a list of names such as [HOSTNAME, LANG]";
+	case CONFIG_EXCEPTIONS:
+		return "a list of maps such as '- {rule: NAME, image: \"*/nginx\"}'";
 	case CONFIG_SINKS:
 		return "a list of maps such as '- {type: webhook, url: \"https://...\"}'";
 	}
@@ -357,6 +359,7 @@ int config_key_set(const struct config_key *k, struct config *c, struct span tex
 	case CONFIG_WORDS:
 		return set_list(k, field, text, e);
 	case CONFIG_SINKS:
+	case CONFIG_EXCEPTIONS:
 		if (text.n > 0)
 			return err_set(e, EINVAL, "can be set in the file alone");
 		config_key_clear(k, c);

@@ -7,6 +7,7 @@
  *   exposition_series.c   metrics with a series for each device, interface, page size ...
  *   exposition_agent.c    the tables of machine_*, process_* and bulkhead_*
  *   exposition_alerts.c   alerts, their logs and sinks
+ *   exposition_rules.c    rules on events
  *   exposition_sensor.c   the kernel sensor, and traffic of containers by socket
  * A metric is one row; its family is written whole before the next begins, as both formats ask. */
 #ifndef BULKHEAD_EXPOSITION_INTERNAL_H
@@ -91,6 +92,8 @@ extern const struct metric_table exposition_sensor;
 
 /* --- exposition_alerts.c */
 extern const struct metric_table exposition_alerts;
+/* --- exposition_rules.c */
+extern const struct metric_table exposition_rules;
 
 /* --- exposition_series.c: `at` is an offset in the struct that each line is about */
 void emit_percpu(struct scrape *s, struct container *c);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,12 +13,15 @@ static const char help[] =
 	"\n"
 	"usage: bulkheadd [OPTION...]\n"
 	"       bulkheadd replay FILE [OPTION...]   prints a recording; see replay --help\n"
+	"       bulkheadd rules COMMAND ...         checks and tries rules; see rules --help\n"
 	"\n"
 	"  -c, --config FILE        settings in YAML (default " CONFIG_DEFAULT_PATH ")\n"
 	"      --listen ADDR:PORT   where the dashboard, API and metrics are served\n"
 	"      --state-dir DIR      history, tokens\n"
 	"      --run-dir DIR        bulkhead.sock\n"
 	"      --rootfs DIR         where the host's / is mounted, in a container\n"
+	"      --rules PATH         a file or directory of rules, in place of rules.files;\n"
+	"                           may be given again\n"
 	"      --log-level LEVEL    error, warning, info, debug\n"
 	"      --set KEY=VALUE      any key of the configuration, e.g. sample.interval=2s\n"
 	"      --check-config       say whether the configuration is good, then exit (0 or 2)\n"
@@ -31,6 +36,7 @@ enum {
 	OPT_RUN_DIR,
 	OPT_ROOTFS,
 	OPT_LOG_LEVEL,
+	OPT_RULES,
 	OPT_SET,
 	OPT_CHECK_CONFIG,
 	OPT_LOGIN_LINK,
@@ -43,6 +49,7 @@ static const struct option longs[] = {
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "rootfs", required_argument, NULL, OPT_ROOTFS },
+	{ "rules", required_argument, NULL, OPT_RULES },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "set", required_argument, NULL, OPT_SET },
 	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
@@ -91,6 +98,31 @@ static void find_serve(struct options *o)
 		snprintf(o->serve_program, sizeof(o->serve_program), "%s/../bin/bulkhead", self);
 }
 
+/* Each adds to the list, which is one setting. */
+static int add_rules(struct options *o, const char *path)
+{
+	static const char key[] = "rules.files=";
+	char absolute[PATH_MAX];
+	size_t n = strlen(o->rules);
+
+	if (strcmp(path, "default") == 0)
+		snprintf(absolute, sizeof(absolute), "%s", path);
+	else if (!realpath(path, absolute)) {
+		fprintf(stderr, "bulkheadd: --rules '%s': %s\n", path, strerror(errno));
+		return 2;
+	}
+	int added = snprintf(o->rules + n, sizeof(o->rules) - n, "%s%s", n ? "," : key, absolute);
+
+	if (added < 0 || (size_t)added >= sizeof(o->rules) - n || strchr(absolute, ',') ||
+	    (n == 0 && o->settings_n == OPTIONS_MAX_SETTINGS)) {
+		fprintf(stderr, "bulkheadd: too many --rules, or a comma in a path\n");
+		return 2;
+	}
+	if (n == 0)
+		o->settings_list[o->settings_n++] = o->rules;
+	return 0;
+}
+
 static int take(struct options *o, int option)
 {
 	switch (option) {
@@ -98,6 +130,8 @@ static int take(struct options *o, int option)
 		o->agent.config_path = optarg;
 		o->agent.config_required = true;
 		return 0;
+	case OPT_RULES:
+		return add_rules(o, optarg);
 	case OPT_CHECK_CONFIG:
 		o->check_config = true;
 		return 0;

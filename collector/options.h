@@ -9,12 +9,14 @@
 #include "collector/agent.h"
 
 #define OPTIONS_MAX_SETTINGS 64
+#define OPTIONS_RULES_BYTES  16384
 
 struct options {
 	struct agent_options agent; /* points into this structure */
 	char settings[OPTIONS_MAX_SETTINGS][512];
 	const char *settings_list[OPTIONS_MAX_SETTINGS + 1];
 	unsigned settings_n;
+	char rules[OPTIONS_RULES_BYTES]; /* "rules.files=A,B" of --rules */
 	char serve_program[PATH_MAX];
 	bool check_config;
 };

@@ -49,6 +49,19 @@ bool redact_keep_env(struct redact *r, struct span name)
 	return true;
 }
 
+bool redact_keep_entry(struct redact *r, struct span mark)
+{
+	if (r->marks_n >= REDACT_MAX_WORDS || mark.n >= sizeof(r->marks[0]) ||
+	    (mark.n && memchr(mark.p, '\0', mark.n)))
+		return false;
+	char *to = r->marks[r->marks_n++];
+
+	if (mark.n)
+		memcpy(to, mark.p, mark.n);
+	to[mark.n] = '\0';
+	return true;
+}
+
 void redact_defaults(struct redact *r)
 {
 	static const char *const words[] = {
@@ -237,8 +250,21 @@ void redact_args(const struct redact *r, struct span args, struct buf *out)
 	}
 }
 
+static bool holds(struct span entry, const char *mark)
+{
+	const size_t n = strlen(mark);
+
+	for (size_t i = 0; i + n <= entry.n; i++)
+		if (strncasecmp(entry.p + i, mark, n) == 0)
+			return true;
+	return false;
+}
+
 static bool is_kept(const struct redact *r, struct span entry)
 {
+	for (uint32_t i = 0; i < r->marks_n; i++)
+		if (holds(entry, r->marks[i]))
+			return true;
 	for (uint32_t i = 0; i < r->env_n; i++) {
 		size_t n = strnlen(r->env[i], sizeof(r->env[i]));
 
@@ -253,7 +279,7 @@ void redact_env(const struct redact *r, struct span env, struct buf *out)
 	struct span entry;
 	bool any = false;
 
-	while (r->env_n > 0 && env.p && span_next(&env, '\0', &entry)) {
+	while ((r->env_n > 0 || r->marks_n > 0) && env.p && span_next(&env, '\0', &entry)) {
 		if (!is_kept(r, entry))
 			continue;
 		if (any)

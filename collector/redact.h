@@ -24,6 +24,8 @@ struct redact {
 	uint32_t words_n;
 	char env[REDACT_MAX_WORDS][64]; /* names of environment entries that are kept */
 	uint32_t env_n;
+	char marks[REDACT_MAX_WORDS][64]; /* entries that hold one are kept, too; "": all */
+	uint32_t marks_n;
 };
 
 /* A word is looked for anywhere in a name; "=word" only as the whole name (or what follows its last
@@ -31,6 +33,8 @@ struct redact {
  * and return false, with nothing changed, when it is empty, too long or the list is full. */
 bool redact_add_word(struct redact *r, struct span word);
 bool redact_keep_env(struct redact *r, struct span name);
+/* Keeps environment entries that hold the mark anywhere, letters of either case. */
+bool redact_keep_entry(struct redact *r, struct span mark);
 
 /* password, passwd, pwd (whole), token, secret, key ending (apikey, api_key, access_key,
  * private_key; not "keyboard", "monkey"), credential, auth (not "author"). Enabled, no environment

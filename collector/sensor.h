@@ -87,6 +87,7 @@ int sensor_set_verdict(struct sensor *s, const struct verdict_key *k, enum verdi
 /* Files of the host that are told: below a prefix ("/etc/"), or of that name. -E2BIG: full. */
 int sensor_add_host_prefix(struct sensor *s, const char *prefix, struct err *e);
 int sensor_add_host_name(struct sensor *s, const char *name, struct err *e);
+void sensor_clear_host_paths(struct sensor *s); /* of both kinds */
 
 /* Attaches or detaches the program that notes which calls containers make. It costs every call. */
 int sensor_learn_syscalls(struct sensor *s, bool on, struct err *e);

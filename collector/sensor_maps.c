@@ -114,6 +114,23 @@ int sensor_add_host_name(struct sensor *s, const char *name, struct err *e)
 	return 0;
 }
 
+static void clear_map(int fd, void *key)
+{
+	while (bpf_map_get_next_key(fd, NULL, key) == 0)
+		if (bpf_map_delete_elem(fd, key) < 0)
+			return;
+}
+
+void sensor_clear_host_paths(struct sensor *s)
+{
+	struct host_prefix prefix = { .prefixlen = 0 };
+	struct host_name name = { "" };
+
+	clear_map(bpf_map__fd(s->skeleton->maps.host_prefixes), &prefix);
+	clear_map(bpf_map__fd(s->skeleton->maps.host_names), &name);
+	s->prefixes_n = s->names_n = 0;
+}
+
 int sensor_syscalls(const struct sensor *s, uint32_t slot, uint64_t words[SYSCALL_WORDS])
 {
 	if (slot >= s->slots)

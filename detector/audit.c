@@ -204,6 +204,11 @@ void audit_life(struct audit *a, const struct container *c, enum agent_life what
 	write_record(a, &record, false);
 }
 
+void audit_rule(struct audit *a, struct alert *record)
+{
+	write_record(a, record, true);
+}
+
 void audit_change(struct audit *a, const char *rule, const char *title,
 		  const struct alert_pair *facts, size_t facts_n, bool failed)
 {

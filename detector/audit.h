@@ -25,6 +25,9 @@ void audit_life(struct audit *a, const struct container *c, enum agent_life what
 void audit_change(struct audit *a, const char *rule, const char *title,
 		  const struct alert_pair *facts, size_t facts_n, bool failed);
 
+/* What a rule tagged "audit" matched; kind, host and clock are set here. */
+void audit_rule(struct audit *a, struct alert *record);
+
 void audit_tick(struct audit *a);
 void audit_configure(struct audit *a);
 void audit_serve_up(struct audit *a);

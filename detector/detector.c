@@ -12,6 +12,30 @@
 #define WORKER_GRACE_MS 500 /* for an fdatasync; what takes longer hangs */
 #define TICK_NS		(900 * NS_PER_MS)
 
+/* A worker of its own: a container's file system may hang. */
+static int start_users(struct detector *d, struct err *e)
+{
+	const struct agent_services *s = &d->services;
+	int r = worker_new(&d->lookups, s->loop, "users", e);
+	const struct users_options o = { .worker = d->lookups,
+					 .proc = s->proc,
+					 .host_root = s->config->rootfs[0] ? s->config->rootfs
+									   : "/" };
+
+	return r < 0 ? r : users_new(&d->users, &o, e);
+}
+
+static int start_rules(struct detector *d, struct err *e)
+{
+	const struct detector_rules_settings s = { .services = &d->services,
+						   .worker = d->readers,
+						   .users = d->users,
+						   .alerts = d->alerts,
+						   .audit = d->audit };
+
+	return detector_rules_new(&d->rules, &s, e);
+}
+
 static int start(void *ctx, const struct agent_services *s, struct err *e)
 {
 	struct detector *d = ctx;
@@ -35,6 +59,10 @@ static int start(void *ctx, const struct agent_services *s, struct err *e)
 	r = alerts_new(&d->alerts, &settings, e);
 	if (r == 0)
 		r = audit_new(&d->audit, &d->services, d->worker, alerts_host(d->alerts), e);
+	if (r == 0)
+		r = start_users(d, e);
+	if (r == 0)
+		r = start_rules(d, e);
 	return r;
 }
 
@@ -48,7 +76,10 @@ static void stop(void *ctx)
 		d->hangs = true;
 		return;
 	}
-	d->readers = d->worker = NULL;
+	if (worker_stop(d->lookups, WORKER_GRACE_MS))
+		users_free(TAKE(d->users)); /* else its thread uses it until the process ends */
+	d->readers = d->worker = d->lookups = NULL;
+	detector_rules_free(TAKE(d->rules));
 	alerts_free(TAKE(d->alerts));
 	audit_free(TAKE(d->audit));
 	silence_store_free(TAKE(d->silences));
@@ -65,6 +96,7 @@ static void round_of(void *ctx)
 	silence_expire(d->silences, unix_ns());
 	alerts_tick(d->alerts);
 	audit_tick(d->audit);
+	detector_rules_tick(d->rules);
 	alerts_watch_log(d->alerts, audit_log(d->audit), &d->audit_watch);
 }
 
@@ -97,6 +129,7 @@ static void reload(void *ctx)
 
 	alerts_configure(d->alerts);
 	audit_configure(d->audit);
+	detector_rules_reload(d->rules, DETECTOR_NO_TICKET);
 	feed_sinks(d);
 }
 
@@ -115,6 +148,7 @@ static void state(void *ctx, struct alerts_state *out)
 	*out = (struct alerts_state){ .sinks = d->sinks_known ? &d->sinks : NULL };
 	alerts_state(d->alerts, out);
 	audit_state(d->audit, out);
+	detector_rules_state(d->rules, out);
 	out->tables[out->tables_n].table = "alert_queries";
 	out->tables[out->tables_n].used = d->queries;
 	out->tables[out->tables_n].capacity = ALERT_QUERY_MAX;

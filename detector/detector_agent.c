@@ -10,6 +10,7 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 	struct detector *d = ctx;
 
 	audit_event(d->audit, v, c, of);
+	detector_rules_event(d->rules, v, c, of);
 }
 
 void detector_life(void *ctx, struct container *c, enum agent_life what)
@@ -17,6 +18,7 @@ void detector_life(void *ctx, struct container *c, enum agent_life what)
 	struct detector *d = ctx;
 
 	audit_life(d->audit, c, what);
+	detector_rules_life(d->rules, c, what);
 }
 
 void detector_audit(void *ctx, const struct agent_audit *a)
@@ -27,8 +29,7 @@ void detector_audit(void *ctx, const struct agent_audit *a)
 	audit_change(d->audit, a->rule, a->title, &fact, a->key ? 1 : 0, a->failed);
 }
 
-/* --- out of memory -----------------------------------------------------------------------------
- */
+/* --- out of memory ------------------------------------------------------------------------- */
 
 struct oom_facts {
 	struct alert_pair list[10];
@@ -123,8 +124,7 @@ void detector_oom(void *ctx, struct container *c, const struct agent_oom *oom)
 	audit_life(d->audit, c, LIFE_OOM);
 }
 
-/* --- troubles of the agent itself --------------------------------------------------------------
- */
+/* --- troubles of the agent itself ---------------------------------------------------------- */
 
 static const struct {
 	const char *rule, *title, *recommend;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is asked of the judge: alerts, the audit, silences, sinks; and what root changes.
  *
- *	GET      /api/v1/alerts, /api/v1/audit, /api/v1/silences, /api/v1/sinks
+ *	GET      /api/v1/alerts, /api/v1/audit, /api/v1/silences, /api/v1/sinks, /api/v1/rules
  *	command  /api/v1/silences            for=1h&container=web&comment=...
  *	         /api/v1/silences/ID/remove
  *	         /api/v1/alerts/ID/acknowledge  comment=...
  *	         /api/v1/sinks/NAME/test
+ *	         /api/v1/reload   the rule files
  */
 #include <errno.h>
 #include <string.h>
@@ -43,8 +44,7 @@ static void answer_result(struct detector *d, uint32_t ticket, int r, const stru
 	answer_error(d, ticket, status, e->text);
 }
 
-/* --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions ----------------------------------------------------------------------------- */
 
 static void on_query(void *ctx, uint32_t ticket, uint16_t status, struct buf *body)
 {
@@ -140,6 +140,18 @@ static void get_sinks(struct detector *d, uint32_t ticket)
 	answer(d, ticket, 200, &b);
 }
 
+static void get_rules(struct detector *d, uint32_t ticket)
+{
+	AUTO_BUF struct buf b = { .fd = -1 };
+
+	buf_init(&b, ANSWER_MAX);
+	detector_rules_json(&b, d->rules);
+	if (b.failed)
+		answer_error(d, ticket, 503, "no memory");
+	else
+		answer(d, ticket, 200, &b);
+}
+
 bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticket)
 {
 	struct detector *d = ctx;
@@ -152,13 +164,14 @@ bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticke
 		get_silences(d, ticket);
 	else if (span_eq(path, "/api/v1/sinks"))
 		get_sinks(d, ticket);
+	else if (span_eq(path, "/api/v1/rules"))
+		get_rules(d, ticket);
 	else
 		return false;
 	return true;
 }
 
-/* --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------------------------- */
 
 static bool parse_for(const char *text, uint64_t now, uint64_t *until)
 {
@@ -354,6 +367,8 @@ bool detector_command(void *ctx, struct span path, struct span query, uint32_t t
 		acknowledge(d, what, query, ticket);
 	else if (between(path, "/api/v1/sinks/", "/test", &what))
 		test_sink(d, what, ticket);
+	else if (span_eq(path, "/api/v1/reload"))
+		detector_rules_reload(d->rules, ticket);
 	else
 		return false;
 	return true;

@@ -9,15 +9,19 @@
 #include "detector/alerts.h"
 #include "detector/audit.h"
 #include "detector/detector.h"
+#include "detector/detector_rules.h"
 
 struct detector {
 	struct agent_detector hooks;
 	struct agent_services services;
 	struct worker *worker;	/* syncs the logs: nothing else may keep it */
 	struct worker *readers; /* reads them for answers */
+	struct worker *lookups; /* reads containers' files */
+	struct users *users;
 	struct silence_store *silences;
 	struct alerts *alerts;
 	struct audit *audit;
+	struct detector_rules *rules;
 	struct alerts_watch audit_watch;
 	struct wire_sink_stats sinks;
 	bool sinks_known;
