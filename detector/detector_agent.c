@@ -9,6 +9,7 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 {
 	struct detector *d = ctx;
 
+	flight_event(d->flight, v);
 	audit_event(d->audit, v, c, of);
 }
 
@@ -16,6 +17,8 @@ void detector_life(void *ctx, struct container *c, enum agent_life what)
 {
 	struct detector *d = ctx;
 
+	if (what == LIFE_STOPPED || what == LIFE_DESTROYED)
+		flight_ended(d->flight, c);
 	audit_life(d->audit, c, what);
 }
 

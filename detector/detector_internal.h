@@ -9,6 +9,7 @@
 #include "detector/alerts.h"
 #include "detector/audit.h"
 #include "detector/detector.h"
+#include "detector/flight.h"
 
 struct detector {
 	struct agent_detector hooks;
@@ -16,6 +17,7 @@ struct detector {
 	struct worker *worker;	/* syncs the logs: nothing else may keep it */
 	struct worker *readers; /* reads them for answers */
 	struct silence_store *silences;
+	struct flight *flight;
 	struct alerts *alerts;
 	struct audit *audit;
 	struct alerts_watch audit_watch;
@@ -37,5 +39,8 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 /* detector_api.c */
 bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticket);
 bool detector_command(void *ctx, struct span path, struct span query, uint32_t ticket);
+
+/* flight_api.c: true when the path is one of the flight recorder's. */
+bool detector_flights(struct detector *d, struct span path, uint32_t ticket);
 
 #endif
