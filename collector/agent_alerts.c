@@ -89,6 +89,16 @@ void agent_alerts_stop(struct agent *a)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
+static void refuse(struct agent *a, struct peer *p, uint32_t request_id)
+{
+	AUTO_BUF struct buf b = { .fd = -1 };
+
+	a->tickets_refused++;
+	buf_init(&b, 1024);
+	api_error(&b, 503, "too many requests wait for their answer: try again in a moment");
+	peer_respond(p, request_id, 503, WIRE_CONTENT_JSON, &b);
+}
+
 bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
 			  const struct wire_request *q)
 {
@@ -99,13 +109,20 @@ bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
 		return false;
 	while (number < AGENT_MAX_TICKETS && a->tickets[number].used)
 		number++;
-	if (number == AGENT_MAX_TICKETS)
-		return false;
-	a->tickets[number] = (struct agent_ticket){ p, request_id, true };
+	const bool room = number < AGENT_MAX_TICKETS;
+
+	if (room)
+		a->tickets[number] = (struct agent_ticket){ p, request_id, true };
+	else
+		number = AGENT_NO_TICKET;
 	if (q->op == WIRE_OP_COMMAND ? d->command(d->ctx, q->path, q->query, number)
-				     : d->get(d->ctx, q->path, q->query, number))
+				     : d->get(d->ctx, q->path, q->query, number)) {
+		if (!room)
+			refuse(a, p, request_id);
 		return true;
-	a->tickets[number] = (struct agent_ticket){ .peer = NULL };
+	}
+	if (room)
+		a->tickets[number] = (struct agent_ticket){ .peer = NULL };
 	return false;
 }
 
@@ -252,6 +269,15 @@ void agent_alerts_state(struct agent *a, struct alerts_state *out)
 	const struct agent_detector *d = hooks(a);
 
 	memset(out, 0, sizeof(*out));
-	if (d)
-		d->state(d->ctx, out);
+	if (!d)
+		return;
+	d->state(d->ctx, out);
+	size_t used = 0;
+
+	for (size_t i = 0; i < AGENT_MAX_TICKETS; i++)
+		used += a->tickets[i].used;
+	out->tables[out->tables_n].table = "alert_requests";
+	out->tables[out->tables_n].used = used;
+	out->tables[out->tables_n].capacity = AGENT_MAX_TICKETS;
+	out->tables[out->tables_n++].refused = a->tickets_refused;
 }

@@ -93,14 +93,22 @@ struct agent_audit {
 	bool failed;
 };
 
-#define ALERTS_MAX_TABLES 32
+#define AGENT_NO_TICKET	  UINT32_MAX
+#define ALERTS_MAX_TABLES 40
 #define ALERTS_SEVERITIES 8
 #define ALERTS_MAX_KINDS  16
+#define ALERTS_RULE_BYTES 128
+
+struct alerts_rule { /* alerts of one rule */
+	char name[ALERTS_RULE_BYTES];
+	uint64_t raised;
+};
 
 struct alerts_log_state { /* of one log */
 	const char *name;
 	uint64_t lines, bytes, max_bytes, segments, removed;
 	uint64_t write_errors, sync_errors, lost, pending, tampered, repaired_bytes;
+	uint64_t missing; /* lines that had a number and were in no file at start */
 	uint64_t last_sync_ns;
 	bool writable;
 	const char *error; /* "": none */
@@ -117,9 +125,19 @@ struct alerts_rules_state { /* of rules on events */
 	bool problem;	  /* the last files were refused */
 };
 
+struct flights_state {			   /* recordings of what led to alerts */
+	uint64_t written, failed, removed; /* removed: they made room */
+	uint64_t shared; /* alerts that link to the one of an alert shortly before */
+	uint64_t kept, bytes, max_bytes; /* on disk */
+	uint64_t events, events_cut;	 /* that passed through the memory of the last ones */
+};
+
 struct alerts_state {				      /* for /metrics and status */
 	const char *const *severities, *const *kinds; /* ended by NULL */
 	uint64_t raised[ALERTS_SEVERITIES][ALERTS_MAX_KINDS];
+	const struct alerts_rule *rules; /* good until the judge's thread goes on */
+	size_t rules_n;
+	uint64_t other_rules; /* alerts of rules beyond them */
 	uint64_t folded, held_back, silenced, firing;
 	struct alerts_log_state logs[WIRE_LOG_COUNT];
 	size_t logs_n;
@@ -129,7 +147,8 @@ struct alerts_state {				      /* for /metrics and status */
 	} tables[ALERTS_MAX_TABLES];
 	size_t tables_n;
 	const struct wire_sink_stats *sinks; /* as serve told last; NULL: not yet */
-	struct alerts_rules_state rules;
+	struct alerts_rules_state rule_set;
+	struct flights_state flights;
 };
 
 struct agent_detector {
@@ -146,7 +165,8 @@ struct agent_detector {
 	void (*reload)(void *ctx);
 	void (*serve_up)(void *ctx); /* a new one is ready */
 	void (*serve_frame)(void *ctx, enum wire_type type, struct span payload);
-	/* True: the path is the judge's, and it answers the ticket, now or later. */
+	/* True: the path is the judge's, and it answers the ticket, now or later. AGENT_NO_TICKET:
+	 * it only says whose the path is. */
 	bool (*get)(void *ctx, struct span path, struct span query, uint32_t ticket);
 	bool (*command)(void *ctx, struct span path, struct span query, uint32_t ticket);
 	void (*state)(void *ctx, struct alerts_state *out);

@@ -204,6 +204,7 @@ struct agent {
 	bool detector_started, detector_on;
 	bool troubles[TROUBLE_COUNT];
 	struct agent_ticket tickets[AGENT_MAX_TICKETS];
+	uint64_t tickets_refused;
 	uint64_t serve_ready_ns, serve_ends_since_ns, serve_ends;
 	struct alerts_state alerts_state;
 

@@ -101,6 +101,7 @@ struct config {
 	uint64_t alerts_segment_bytes, alerts_log_bytes, audit_log_bytes;
 	bool alerts_audit;
 	uint32_t alerts_heartbeat_s; /* 0: none */
+	uint64_t flight_memory_bytes, flight_max_bytes; /* alerts: {flight_memory: 8MiB, ...} */
 	int alerts_severity;	     /* syslog's number: what sinks get by default */
 	struct config_sinks sinks;   /* alerts.sinks: where alerts go */
 

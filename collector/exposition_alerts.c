@@ -34,6 +34,21 @@ static void emit_raised(struct scrape *s, struct container *c)
 	}
 }
 
+static void emit_by_rule(struct scrape *s, struct container *c)
+{
+	const struct alerts_state *a = state_of(s);
+
+	(void)c;
+	for (size_t i = 0; a && i < a->rules_n; i++) {
+		scrape_label(s, "rule", span_str(a->rules[i].name));
+		line(s, a->rules[i].raised);
+	}
+	if (a && a->other_rules) {
+		scrape_label(s, "rule", SPAN_LIT("other"));
+		line(s, a->other_rules);
+	}
+}
+
 static void emit_of_alerts(struct scrape *s, struct container *c)
 {
 	const struct alerts_state *a = state_of(s);
@@ -102,11 +117,15 @@ static void emit_sink_breaker(struct scrape *s, struct container *c)
 	}
 }
 
-#define ALERTS(field) offsetof(struct alerts_state, field)
-#define LOG(field)    offsetof(struct alerts_log_state, field)
-#define SINK(field)   offsetof(struct wire_sink_stat, field)
+#define ALERTS(field)  offsetof(struct alerts_state, field)
+#define FLIGHTS(field) offsetof(struct alerts_state, flights.field)
+#define LOG(field)     offsetof(struct alerts_log_state, field)
+#define SINK(field)    offsetof(struct wire_sink_stat, field)
 /* clang-format off */
 static const struct metric rows[] = {
+	{ "bulkhead_alerts_by_rule_total", "counter",
+	  "Alerts of a rule, repeats not counted; rules beyond the table are in 'other'.",
+	  SCOPE_AGENT, UNIT_ONE, 0, 0, emit_by_rule },
 	{ "bulkhead_alerts_firing", "gauge", "Alerts that have an end and are not resolved.",
 	  SCOPE_AGENT, UNIT_ONE, 0, ALERTS(firing), emit_of_alerts },
 	{ "bulkhead_alerts_folded_total", "counter",
@@ -126,6 +145,9 @@ static const struct metric rows[] = {
 	  SCOPE_AGENT, UNIT_ONE, 0, LOG(lost), emit_of_log },
 	{ "bulkhead_alerts_log_max_bytes", "gauge", "What a log may grow to.",
 	  SCOPE_AGENT, UNIT_ONE, 0, LOG(max_bytes), emit_of_log },
+	{ "bulkhead_alerts_log_missing_total", "counter",
+	  "Lines of a log that had a number and were in no file at start.",
+	  SCOPE_AGENT, UNIT_ONE, 0, LOG(missing), emit_of_log },
 	{ "bulkhead_alerts_log_pending", "gauge", "Lines that wait in memory for the disk.",
 	  SCOPE_AGENT, UNIT_ONE, 0, LOG(pending), emit_of_log },
 	{ "bulkhead_alerts_log_sync_errors_total", "counter",
@@ -144,6 +166,26 @@ static const struct metric rows[] = {
 	  SCOPE_AGENT, UNIT_ONE, 0, ALERTS(silenced), emit_of_alerts },
 	{ "bulkhead_alerts_total", "counter", "Alerts, repeats not counted.",
 	  SCOPE_AGENT, UNIT_ONE, 0, 0, emit_raised },
+	{ "bulkhead_flight_events_cut_total", "counter",
+	  "Events whose strings were cut in the memory of the last ones: they were too long.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(events_cut), emit_of_alerts },
+	{ "bulkhead_flight_events_total", "counter",
+	  "Events that passed through the memory of the last ones.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(events), emit_of_alerts },
+	{ "bulkhead_flights_bytes", "gauge", "Bytes of recordings of alerts on disk.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(bytes), emit_of_alerts },
+	{ "bulkhead_flights_failed_total", "counter",
+	  "Recordings of alerts that could not be written.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(failed), emit_of_alerts },
+	{ "bulkhead_flights_max_bytes", "gauge", "What recordings of alerts may grow to.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(max_bytes), emit_of_alerts },
+	{ "bulkhead_flights_removed_total", "counter", "Recordings of alerts that made room.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(removed), emit_of_alerts },
+	{ "bulkhead_flights_shared_total", "counter",
+	  "Alerts that link to the recording of one shortly before.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(shared), emit_of_alerts },
+	{ "bulkhead_flights_written_total", "counter", "Recordings of alerts that were written.",
+	  SCOPE_AGENT, UNIT_ONE, 0, FLIGHTS(written), emit_of_alerts },
 	{ "bulkhead_sink_breaker_open", "gauge",
 	  "1 while a sink is left alone for a while because it failed again and again.",
 	  SCOPE_AGENT, UNIT_ONE, 0, 0, emit_sink_breaker },
@@ -156,6 +198,12 @@ static const struct metric rows[] = {
 	{ "bulkhead_sink_last_success_timestamp_seconds", "gauge",
 	  "When a sink delivered last; 0: not yet.",
 	  SCOPE_AGENT, UNIT_NS, 0, SINK(last_success_unix_ns), emit_of_sink },
+	{ "bulkhead_sink_lost_total", "counter",
+	  "Lines of the log that were gone before a sink could read them.",
+	  SCOPE_AGENT, UNIT_ONE, 0, SINK(lost), emit_of_sink },
+	{ "bulkhead_sink_misplaced_total", "counter",
+	  "Times that the kept place of a sink in the log was of no use, since serve's start.",
+	  SCOPE_AGENT, UNIT_ONE, 0, SINK(misplaced), emit_of_sink },
 	{ "bulkhead_sink_oldest_pending_seconds", "gauge",
 	  "Age of the oldest alert that waits for a sink.",
 	  SCOPE_AGENT, UNIT_NS, 0, 0, emit_sink_age },

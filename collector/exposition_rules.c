@@ -9,7 +9,7 @@ static const struct alerts_rules_state *state_of(const struct scrape *s)
 {
 	const struct alerts_state *a = s->state->alerts;
 
-	return a && a->rules.loaded ? &a->rules : NULL;
+	return a && a->rule_set.loaded ? &a->rule_set : NULL;
 }
 
 static void emit_states(struct scrape *s, struct container *c)

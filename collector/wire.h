@@ -211,7 +211,7 @@ struct wire_alert_segment {
 	enum wire_log log;
 	uint64_t first_seq; /* names the file; no line in it is below */
 	uint64_t bytes;	    /* whole lines that may be read */
-	bool current;	    /* lines are still added to it */
+	bool current;	    /* more of it is to come: the next file has to wait */
 };
 void wire_alert_segment_encode(struct wire_writer *w, const struct wire_alert_segment *m);
 int wire_alert_segment_decode(struct span payload, struct wire_alert_segment *out, struct err *e);
@@ -285,17 +285,34 @@ int wire_sink_secret_decode(struct span payload, struct wire_sink_secret *out, s
 enum wire_breaker { WIRE_BREAKER_CLOSED, WIRE_BREAKER_HALF_OPEN, WIRE_BREAKER_OPEN };
 struct wire_sink_stat {
 	char name[WIRE_SINK_NAME_BYTES];
-	uint64_t sent, dead;		 /* alerts delivered, alerts given up */
-	uint64_t failed, retried;	 /* attempts that failed, attempts after a failed one */
-	uint64_t lag;			 /* lines of the log behind its newest */
+	uint64_t sent, dead;	  /* alerts delivered, alerts given up */
+	uint64_t failed, retried; /* attempts that failed, attempts after a failed one */
+	uint64_t lag;		  /* lines of the log behind its newest */
+	uint64_t done_seq;	  /* the last line of the alerts' log that it is done with */
+	uint64_t lost; /* lines that were gone from the log before this sink could read them */
+	uint64_t misplaced; /* times that the kept place was of no use, since serve's start */
 	uint64_t oldest_pending_unix_ns; /* 0: nothing waits */
 	uint64_t last_success_unix_ns;	 /* 0: none yet */
 	enum wire_breaker breaker;
 	char error[200]; /* of the last failure, "" after a success; holds no secret */
 };
+/* What serve bounds of the logs and of what it is told of them. */
+enum wire_sink_table_id {
+	WIRE_SINK_ALERT_FILES,
+	WIRE_SINK_ALERT_LINES, /* in memory, because no file has them */
+	WIRE_SINK_AUDIT_FILES,
+	WIRE_SINK_AUDIT_LINES,
+	WIRE_SINK_QUEUE, /* of frames */
+	WIRE_SINK_TABLE_COUNT
+};
+struct wire_sink_table {
+	uint64_t used, capacity, refused;
+};
+const char *wire_sink_table_name(enum wire_sink_table_id id);
 struct wire_sink_stats {
 	uint32_t n;
 	struct wire_sink_stat sinks[WIRE_MAX_SINKS];
+	struct wire_sink_table tables[WIRE_SINK_TABLE_COUNT];
 };
 void wire_sink_stats_encode(struct wire_writer *w, const struct wire_sink_stats *m);
 int wire_sink_stats_decode(struct span payload, struct wire_sink_stats *out, struct err *e);

@@ -150,6 +150,19 @@ int wire_sink_secret_decode(struct span payload, struct wire_sink_secret *out, s
 	return n;
 }
 
+const char *wire_sink_table_name(enum wire_sink_table_id id)
+{
+	static const char *const names[] = {
+		[WIRE_SINK_ALERT_FILES] = "sink_alert_files",
+		[WIRE_SINK_ALERT_LINES] = "sink_alert_lines",
+		[WIRE_SINK_AUDIT_FILES] = "sink_audit_files",
+		[WIRE_SINK_AUDIT_LINES] = "sink_audit_lines",
+		[WIRE_SINK_QUEUE] = "sink_queue",
+	};
+
+	return names[id];
+}
+
 void wire_sink_stats_encode(struct wire_writer *w, const struct wire_sink_stats *m)
 {
 	wire_put_u16(w, (uint16_t)m->n);
@@ -162,10 +175,18 @@ void wire_sink_stats_encode(struct wire_writer *w, const struct wire_sink_stats 
 		wire_put_u64(w, s->failed);
 		wire_put_u64(w, s->retried);
 		wire_put_u64(w, s->lag);
+		wire_put_u64(w, s->done_seq);
+		wire_put_u64(w, s->lost);
+		wire_put_u64(w, s->misplaced);
 		wire_put_u64(w, s->oldest_pending_unix_ns);
 		wire_put_u64(w, s->last_success_unix_ns);
 		wire_put_u8(w, (uint8_t)s->breaker);
 		wire_put_str(w, span_str(s->error));
+	}
+	for (unsigned i = 0; i < WIRE_SINK_TABLE_COUNT; i++) {
+		wire_put_u64(w, m->tables[i].used);
+		wire_put_u64(w, m->tables[i].capacity);
+		wire_put_u64(w, m->tables[i].refused);
 	}
 }
 
@@ -177,6 +198,9 @@ static void get_stat(struct wire_reader *r, struct wire_sink_stat *s)
 	s->failed = wire_get_u64(r);
 	s->retried = wire_get_u64(r);
 	s->lag = wire_get_u64(r);
+	s->done_seq = wire_get_u64(r);
+	s->lost = wire_get_u64(r);
+	s->misplaced = wire_get_u64(r);
 	s->oldest_pending_unix_ns = wire_get_u64(r);
 	s->last_success_unix_ns = wire_get_u64(r);
 	unsigned breaker = wire_get_u8(r);
@@ -196,6 +220,11 @@ int wire_sink_stats_decode(struct span payload, struct wire_sink_stats *out, str
 		return err_set(e, EPROTO, "statistics of sinks: too many");
 	for (uint32_t i = 0; i < m.n; i++)
 		get_stat(&r, &m.sinks[i]);
+	for (unsigned i = 0; i < WIRE_SINK_TABLE_COUNT; i++) {
+		m.tables[i].used = wire_get_u64(&r);
+		m.tables[i].capacity = wire_get_u64(&r);
+		m.tables[i].refused = wire_get_u64(&r);
+	}
 	int n = wire_finish(&r, "statistics of sinks", e);
 
 	if (n == 0)

@@ -8,7 +8,8 @@ RUN='gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libmicrohttpd-dev 
 nettle-dev libcap-dev libseccomp-dev libgnutls28-dev zlib1g-dev uthash-dev libcurl4-gnutls-dev
 fonts-dejavu-core libbpf-dev libzstd-dev libpcre2-dev bpftool clang'
 TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 docker.io containerd runc podman
-prometheus busybox-static curl openssl strace iproute2 procps qemu-system-x86 cpio e2fsprogs'
+prometheus prometheus-alertmanager rsyslog rsyslog-gnutls busybox-static curl openssl strace
+iproute2 procps qemu-system-x86 cpio e2fsprogs'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
@@ -26,8 +27,8 @@ elsewhere() {
 	say "  librrd, nettle, libcap, libseccomp, GnuTLS, zlib, libbpf, libzstd, PCRE2, uthash and libcurl; bpftool, clang"
 	say "  (for the kernel's programs) and DejaVu fonts"
 	[ "$1" = run ] || say "  cmocka, clang-tidy, clang-format, cppcheck, python3, docker," \
-		"containerd, runc, podman, prometheus, a static busybox, curl, openssl, strace, iproute2, procps," \
-		"qemu-system-x86_64, cpio, e2fsprogs"
+		"containerd, runc, podman, prometheus, alertmanager, rsyslog with gnutls, a static busybox," \
+		"curl, openssl, strace, iproute2, procps, qemu-system-x86_64, cpio, e2fsprogs"
 	exit 1
 }
 

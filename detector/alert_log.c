@@ -14,7 +14,7 @@
 
 static void tell_grew(struct alert_log *l, const struct segment *s)
 {
-	const struct alert_log_segment told = { s->first_seq, s->durable, s == log_current(l) };
+	const struct alert_log_segment told = log_told(l, s);
 
 	if (l->set.grew)
 		l->set.grew(l->set.ctx, &told);
@@ -104,9 +104,12 @@ static void sync_done(struct worker_job *job)
 
 static struct segment *first_dirty(struct alert_log *l)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (l->segments[i].durable < l->segments[i].bytes && l->segments[i].fd >= 0)
-			return &l->segments[i];
+	for (size_t i = 0; i < l->n; i++) {
+		struct segment *s = &l->segments[i];
+
+		if ((s->durable < s->bytes || s->unsynced) && s->fd >= 0)
+			return s;
+	}
 	return NULL;
 }
 
@@ -127,6 +130,7 @@ static void start_sync(struct alert_log *l)
 			    .fd = fcntl(seg->fd, F_DUPFD_CLOEXEC, 0),
 			    .dir_fd = -1,
 			    .running = true };
+	seg->unsynced = false;
 	if (l->dir_dirty)
 		s->dir_fd = fcntl(l->dir_fd, F_DUPFD_CLOEXEC, 0);
 	l->dir_dirty = false;
@@ -293,6 +297,8 @@ void alert_log_append(struct alert_log *l, struct span line)
 	if (r < 0) {
 		keep_pending(l, seq, line);
 		log_keep_seq(l);
+		/* before the line that follows them: a reader goes on from the highest number */
+		give_up_waiting(l);
 		if (l->set.line)
 			l->set.line(l->set.ctx, seq, line);
 	}
@@ -363,7 +369,7 @@ void alert_log_free(struct alert_log *l)
 
 		if (s->fd < 0)
 			continue;
-		if (s->durable < s->bytes)
+		if (s->durable < s->bytes || s->unsynced)
 			fdatasync(s->fd);
 		close(s->fd);
 	}
@@ -385,9 +391,7 @@ void alert_log_each(const struct alert_log *l,
 		    void (*fn)(void *ctx, const struct alert_log_segment *s), void *ctx)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		const struct segment *s = &l->segments[i];
-		const struct alert_log_segment told = { s->first_seq, s->durable,
-							l->has_current && i + 1 == l->n };
+		const struct alert_log_segment told = log_told(l, &l->segments[i]);
 
 		fn(ctx, &told);
 	}

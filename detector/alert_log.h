@@ -33,7 +33,7 @@ struct alert_log;
 struct alert_log_segment {
 	uint64_t first_seq; /* no line in it is below */
 	uint64_t bytes;	    /* that may be read: whole lines, on disk */
-	bool current;
+	bool current;	    /* more of it is to come */
 };
 
 struct alert_log_limits {
@@ -85,10 +85,11 @@ struct alert_log_stats {
 	uint64_t pending;			  /* lines in memory alone */
 	uint64_t tampered;			  /* files that somebody removed, cut or wrote to */
 	uint64_t repaired_bytes;		  /* of a torn last line, at start */
-	uint64_t last_sync_ns, longest_sync_ns;	  /* duration */
-	bool failing;				  /* lines cannot be written now */
-	bool sync_failing;			  /* the newest sync failed or does not end */
-	const char *error;			  /* why, while one of them is so; else "" */
+	uint64_t missing; /* numbers that were given and are in no file, at start */
+	uint64_t last_sync_ns, longest_sync_ns; /* duration */
+	bool failing;				/* lines cannot be written now */
+	bool sync_failing;			/* the newest sync failed or does not end */
+	const char *error;			/* why, while one of them is so; else "" */
 };
 struct alert_log_stats alert_log_stats(const struct alert_log *l);
 

@@ -11,7 +11,6 @@
 #include "detector/alert_log_internal.h"
 
 #define MAX_DELETED 4
-#define SEQ_FILE    "seq"
 #define SEQ_DIGITS  20
 #define SEQ_MAX	    (1ULL << 62)
 #define TAIL_BYTES  (1u << 20) /* how far back a whole line is looked for */
@@ -134,20 +133,24 @@ static uint64_t first_seq_of(int fd)
 }
 
 /* --- the number --------------------------------------------------------------------------------
- * Kept beside the files too, so that it does not begin anew when they are gone: whoever reads the
- * log remembers how far it came by it. Written in place, which a full disk allows. */
+ * Kept outside of the directory too, so that it does not begin anew when the files are gone:
+ * whoever reads the log remembers how far it came by it, and that lines are gone is seen. Written
+ * in place, which a full disk allows. */
 
-static void open_seq(struct alert_log *l)
+static uint64_t open_seq(struct alert_log *l)
 {
-	char text[SEQ_DIGITS + 1];
+	char text[SEQ_DIGITS + 1], name[40];
 	uint64_t seq;
 
-	l->seq_fd = openat(l->dir_fd, SEQ_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->seq_fd >= 0)
+		return 0;
+	snprintf(name, sizeof(name), "%.24s.seq", l->set.name);
+	l->seq_fd = openat(l->set.state_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	ssize_t n = l->seq_fd < 0 ? 0 : pread(l->seq_fd, text, sizeof(text), 0);
 
-	if (n > 0 && parse_u64(span_trim((struct span){ text, (size_t)n }), &seq) &&
-	    seq < SEQ_MAX && seq > l->next_seq)
-		l->next_seq = seq;
+	if (n > 0 && parse_u64(span_trim((struct span){ text, (size_t)n }), &seq) && seq < SEQ_MAX)
+		return seq;
+	return 0;
 }
 
 void log_keep_seq(struct alert_log *l)
@@ -202,7 +205,9 @@ static void add_found(struct alert_log *l, uint64_t first_seq, uint64_t bytes)
 	while (at > 0 && l->segments[at - 1].first_seq > first_seq)
 		at--;
 	memmove(&l->segments[at + 1], &l->segments[at], (l->n - at) * sizeof(l->segments[0]));
-	l->segments[at] = (struct segment){ first_seq, bytes, bytes, -1, false };
+	l->segments[at] = (struct segment){
+		.first_seq = first_seq, .bytes = bytes, .durable = bytes, .fd = -1
+	};
 	l->n++;
 }
 
@@ -263,8 +268,12 @@ static void take_current(struct alert_log *l, int fd, uint64_t bytes)
 {
 	uint64_t first = bytes ? first_seq_of(fd) : l->next_seq;
 
-	/* whether the last run synced it is not known */
-	l->segments[l->n++] = (struct segment){ first ? first : l->next_seq, bytes, 0, fd, false };
+	/* Readers get it at once: who delivered from it would take a shorter one for another. */
+	l->segments[l->n++] = (struct segment){ .first_seq = first ? first : l->next_seq,
+						.bytes = bytes,
+						.durable = bytes,
+						.fd = fd,
+						.unsynced = bytes > 0 };
 	l->has_current = true;
 	l->opened_ns = mono_ns();
 	l->age_ns = bytes ? age_of(fd) : 0;
@@ -298,7 +307,19 @@ static int repair_current(struct alert_log *l, struct err *e)
 	return 0;
 }
 
-int log_open_directory(struct alert_log *l, struct err *e)
+/* What stays in the table of a directory that is read (again). */
+static void keep_deleted(struct alert_log *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->segments[i].deleted)
+			l->segments[n++] = l->segments[i];
+	l->n = n;
+	l->has_current = false;
+}
+
+static int open_files(struct alert_log *l, struct err *e)
 {
 	const char *dir = l->set.name;
 
@@ -310,28 +331,37 @@ int log_open_directory(struct alert_log *l, struct err *e)
 	if (fd < 0)
 		return err_errno(e, "cannot open the directory '%s'", dir);
 	l->dir_fd = fd;
-	l->n = 0;
-	l->has_current = false;
+	keep_deleted(l);
 	int r = find_files(l, e);
 
 	if (r == 0) {
-		open_seq(l);
 		learn_from_old(l);
 		r = repair_current(l, e);
 	}
-	if (r < 0) {
+	if (r < 0)
 		l->dir_fd = -1;
-		if (l->seq_fd >= 0)
-			close(TAKE_FD(l->seq_fd));
-		return r;
+	else
+		(void)TAKE_FD(fd);
+	return r;
+}
+
+int log_open_directory(struct alert_log *l, struct err *e)
+{
+	const uint64_t kept = open_seq(l);
+	int r = open_files(l, e);
+
+	if (kept > l->next_seq) {
+		l->stats.missing += r == 0 ? kept - l->next_seq : 0;
+		l->next_seq = kept;
 	}
-	(void)TAKE_FD(fd);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; l->set.opened && i < l->n; i++) { /* at a later try: they are news */
 		const struct segment *s = &l->segments[i];
+		const struct alert_log_segment told = log_told(l, s);
 
-		l->set.opened(l->set.ctx,
-			      &(struct alert_log_segment){ s->first_seq, s->durable,
-							   l->has_current && i + 1 == l->n });
+		if (!s->deleted)
+			l->set.opened(l->set.ctx, &told);
 	}
 	return 0;
 }
@@ -352,7 +382,7 @@ int log_open_current(struct alert_log *l, struct err *e)
 		log_remove_segment(l, 0);
 	uint64_t first = l->writing ? l->writing : l->first ? l->first->seq : l->next_seq;
 
-	l->segments[l->n++] = (struct segment){ first, 0, 0, fd, false };
+	l->segments[l->n++] = (struct segment){ .first_seq = first, .fd = fd };
 	l->has_current = true;
 	l->opened_ns = mono_ns();
 	l->age_ns = 0;
@@ -390,9 +420,10 @@ static void limit_deleted(struct alert_log *l)
 void log_forget_directory(struct alert_log *l)
 {
 	l->stats.tampered++;
-	while (l->n > 0)
-		log_remove_segment(l, l->n - 1);
+	for (size_t i = 0; i < l->n; i++)
+		l->segments[i].deleted = true;
 	l->has_current = false;
+	limit_deleted(l);
 	close(TAKE_FD(l->dir_fd));
 	if (l->seq_fd >= 0)
 		close(TAKE_FD(l->seq_fd));
@@ -426,9 +457,10 @@ void log_close_current(struct alert_log *l)
 	}
 	limit_deleted(l);
 	s = &l->segments[l->n - 1];
+	const struct alert_log_segment told = log_told(l, s);
+
 	if (l->set.grew)
-		l->set.grew(l->set.ctx,
-			    &(struct alert_log_segment){ s->first_seq, s->durable, false });
+		l->set.grew(l->set.ctx, &told);
 	if (s->fd >= 0 && !s->deleted && s->durable >= s->bytes) {
 		close(s->fd);
 		s->fd = -1;

@@ -11,6 +11,7 @@ struct segment {
 	uint64_t durable; /* of them, on disk (or given up to be) */
 	int fd;		  /* while something is to be written or synced, or its name is gone */
 	bool deleted;	  /* it has no name any more */
+	bool unsynced;	  /* of the last run, which may not have come to it */
 };
 
 struct pending {
@@ -51,6 +52,15 @@ struct alert_log {
 static inline struct segment *log_current(struct alert_log *l)
 {
 	return l->has_current ? &l->segments[l->n - 1] : NULL;
+}
+
+/* What readers are told of a file. They leave it for the next one only when all of it is theirs. */
+static inline struct alert_log_segment log_told(const struct alert_log *l, const struct segment *s)
+{
+	const bool current = l->has_current && s == &l->segments[l->n - 1];
+
+	return (struct alert_log_segment){ s->first_seq, s->durable,
+					   current || s->durable < s->bytes };
 }
 
 /* alert_log_files.c: -errno leaves what was known */

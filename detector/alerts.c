@@ -9,16 +9,19 @@
 #include "collector/base/clock.h"
 #include "collector/base/log.h"
 #include "detector/alert_firing.h"
+#include "detector/alert_rules.h"
 
 #define FOLDS_A_TICK 2048
 #define INHERITED_NS (60 * NS_PER_S) /* till what is so has been told again */
 #define LOG_RULE     "log-not-writable"
 #define TAMPER_RULE  "log-tampered"
+#define MISSING_RULE "log-lines-missing"
 #define RATE_RULE    "delivery-limited"
 
 struct alerts {
 	const struct agent_services *services;
 	struct silence_store *silences;
+	struct flight *flight;
 	struct fold *fold;
 	struct rate rate;
 	struct alert_log *log;
@@ -27,6 +30,7 @@ struct alerts {
 	struct buf body, line;
 	char host[65];
 	uint64_t raised[ALERT_SEVERITY_COUNT][ALERT_KIND_COUNT];
+	struct alert_rules rules;
 	uint64_t silenced, heartbeat_ns;
 	struct alerts_watch watch;
 	bool firing_changed;
@@ -95,10 +99,17 @@ static struct fold_key key_of(const struct alert *alert)
 	return k;
 }
 
-/* bulkhead's own are few, and what they say is what went wrong with the others. */
-static bool is_limited(enum alert_kind kind)
+/* What a person asked for, once; many at a time, told apart by their keys, are like any others. */
+static bool is_single_test(const struct alert *alert)
 {
-	return kind != ALERT_INTERNAL && kind != ALERT_HEARTBEAT && kind != ALERT_TEST;
+	return alert->kind == ALERT_TEST && alert->key.n == 0;
+}
+
+/* bulkhead's own are few, and what they say is what went wrong with the others. */
+static bool is_limited(const struct alert *alert)
+{
+	return alert->kind != ALERT_INTERNAL && alert->kind != ALERT_HEARTBEAT &&
+	       !is_single_test(alert);
 }
 
 static void decide_delivery(struct alerts *a, const struct alert *alert, struct alert_tail *t)
@@ -115,7 +126,7 @@ static void decide_delivery(struct alerts *a, const struct alert *alert, struct 
 		a->silenced++;
 		return;
 	}
-	if (!is_limited(alert->kind))
+	if (!is_limited(alert))
 		return;
 	if (alert->container)
 		id = alert->container->id;
@@ -153,7 +164,7 @@ static void remember(struct alerts *a, const struct alert *alert, const struct a
 
 void alerts_raise(struct alerts *a, struct alert *alert)
 {
-	const bool folds = alert->kind != ALERT_HEARTBEAT && alert->kind != ALERT_TEST;
+	const bool folds = alert->kind != ALERT_HEARTBEAT && !is_single_test(alert);
 	const struct fold_key key = key_of(alert);
 	struct fold_entry *e = folds ? fold_find(a->fold, &key) : NULL;
 	const uint64_t now = unix_ns();
@@ -170,6 +181,8 @@ void alerts_raise(struct alerts *a, struct alert *alert)
 
 	ulid_make(&a->ids, now, head.id); /* without random bytes it still grows */
 	alert->host = span_str(a->host);
+	if (a->flight)
+		alert->recording = flight_of_alert(a->flight, alert, head.id);
 	buf_clear(&a->body);
 	if (alert_body(&a->body, alert, &tail.cut) < 0) {
 		log_error("no memory for an alert", NULL);
@@ -177,6 +190,7 @@ void alerts_raise(struct alerts *a, struct alert *alert)
 	}
 	decide_delivery(a, alert, &tail);
 	a->raised[alert->severity][alert->kind]++;
+	alert_rules_count(&a->rules, alert->rule);
 	/* Before it is remembered: to make room another may have to be told, which takes a number.
 	 */
 	write_line(a, &head, (struct span){ a->body.data, a->body.len }, &tail);
@@ -286,6 +300,16 @@ void alerts_watch_log(struct alerts *a, const struct alert_log *log, struct aler
 		alerts_resolve(a, &alert);
 	}
 	w->on = trouble;
+	if (s.missing > w->missing) {
+		char title[128];
+
+		snprintf(title, sizeof(title),
+			 "%llu lines of a log of bulkhead are gone: it was removed or cut, or the "
+			 "disk lost them",
+			 (unsigned long long)(s.missing - w->missing));
+		w->missing = s.missing;
+		raise_internal(a, ALERT_ALERT, MISSING_RULE, title, "log", w->name);
+	}
 	if (s.tampered > w->tampered) {
 		w->tampered = s.tampered;
 		raise_internal(a, ALERT_ALERT, TAMPER_RULE,
@@ -365,6 +389,7 @@ int alerts_new(struct alerts **out, const struct alerts_settings *s, struct err 
 		return err_set(e, ENOMEM, "no memory for alerts");
 	a->services = s->services;
 	a->silences = s->silences;
+	a->flight = s->flight;
 	a->watch =
 		(struct alerts_watch){ .name = "alerts",
 				       .trouble = "the log of alerts cannot be written: they are "
@@ -434,6 +459,9 @@ void alerts_state(const struct alerts *a, struct alerts_state *out)
 	out->firing = f.firing;
 	out->held_back = a->rate.held_back;
 	out->silenced = a->silenced;
+	out->rules = a->rules.list;
+	out->rules_n = a->rules.n;
+	out->other_rules = a->rules.other;
 	alerts_log_state(a->log, "alerts", a->services->config->alerts_log_bytes,
 			 &out->logs[out->logs_n++]);
 	out->tables[out->tables_n].table = "alerts_open";
@@ -444,4 +472,8 @@ void alerts_state(const struct alerts *a, struct alerts_state *out)
 	out->tables[out->tables_n].used = silence_count(a->silences);
 	out->tables[out->tables_n].capacity = SILENCE_MAX;
 	out->tables[out->tables_n++].refused = silence_refused(a->silences);
+	out->tables[out->tables_n].table = "alert_rules";
+	out->tables[out->tables_n].used = a->rules.n;
+	out->tables[out->tables_n].capacity = ALERT_RULES_MAX;
+	out->tables[out->tables_n++].refused = a->rules.other;
 }

@@ -14,6 +14,7 @@
 #include "detector/alert_fold.h"
 #include "detector/alert_log.h"
 #include "detector/alert_rate.h"
+#include "detector/flight.h"
 #include "detector/silence.h"
 
 struct alerts;
@@ -22,6 +23,7 @@ struct alerts_settings {
 	const struct agent_services *services; /* outlive this */
 	struct worker *worker;		       /* of the logs alone; NULL in tests */
 	struct silence_store *silences;	       /* outlive this */
+	struct flight *flight;		       /* the same; NULL: nothing is recorded */
 };
 
 int alerts_new(struct alerts **out, const struct alerts_settings *s, struct err *e);
@@ -42,7 +44,7 @@ void alerts_serve_up(struct alerts *a); /* tells all of its log; the caller tell
 struct alerts_watch {
 	const char *name, *trouble; /* static */
 	bool on;
-	uint64_t tampered;
+	uint64_t tampered, missing;
 };
 void alerts_watch_log(struct alerts *a, const struct alert_log *log, struct alerts_watch *w);
 

@@ -97,6 +97,7 @@ void alerts_log_state(const struct alert_log *l, const char *name, uint64_t max_
 		.lost = s.lost,
 		.pending = s.pending,
 		.tampered = s.tampered,
+		.missing = s.missing,
 		.repaired_bytes = s.repaired_bytes,
 		.last_sync_ns = s.last_sync_ns,
 		.writable = !s.failing,

@@ -89,9 +89,11 @@ bool audit_is_shell(struct span exe, struct span args)
 		return is_shell_name(name);
 	if (!span_next(&args, '\0', &first))
 		return false;
-	if (!is_shell_name(base_name(first)) && span_next(&args, '\0', &first))
-		return is_shell_name(first);
-	return is_shell_name(base_name(first));
+	first = base_name(first);
+	if ((span_eq(first, "busybox") || span_eq(first, "toybox")) &&
+	    !span_next(&args, '\0', &first))
+		return false;
+	return is_shell_name(first);
 }
 
 /* Made inside by somebody outside, not only a descendant of such a one. */
@@ -100,15 +102,22 @@ static bool is_entry(const struct event_view *v, const struct process *p)
 	return p->injected && (v->head->flags & EVENT_OUTSIDE);
 }
 
+/* Somebody sits there: at a terminal, or logged in without one. */
+static bool is_session(const struct event_view *v)
+{
+	return v->head->tty || v->head->loginuid != UINT32_MAX;
+}
+
+/* A shell without anybody is what daemons and packages of the host run all day; in a container it
+ * is seldom, and what an intruder starts with. */
 static const char *rule_of(const struct event_view *v, const struct process *p, bool contained)
 {
-	const bool shell = audit_is_shell(v->strings[TAG_PATH], v->strings[TAG_ARGS]);
-
 	if (contained && is_entry(v, p))
 		return "container.exec";
 	if (contained && p->first)
 		return "container.first_process";
-	if (shell || v->head->tty)
+	if (is_session(v) ||
+	    (contained && audit_is_shell(v->strings[TAG_PATH], v->strings[TAG_ARGS])))
 		return "shell.command";
 	return NULL;
 }

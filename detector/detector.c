@@ -54,7 +54,12 @@ static int start(void *ctx, const struct agent_services *s, struct err *e)
 		return r;
 	if (damaged.text[0])
 		log_warning("silences", "error", damaged.text, NULL);
-	const struct alerts_settings settings = { &d->services, d->worker, d->silences };
+	const struct flight_settings recorder = { &d->services, s->loop, "/proc" };
+
+	r = flight_new(&d->flight, &recorder, e);
+	if (r < 0)
+		return r;
+	const struct alerts_settings settings = { &d->services, d->worker, d->silences, d->flight };
 
 	r = alerts_new(&d->alerts, &settings, e);
 	if (r == 0)
@@ -71,7 +76,8 @@ static void stop(void *ctx)
 	struct detector *d = ctx;
 
 	/* done() looks at its worker: the pointers stay while they end */
-	if (!worker_stop(d->readers, WORKER_GRACE_MS) || !worker_stop(d->worker, WORKER_GRACE_MS)) {
+	if (!flight_stop(d->flight, WORKER_GRACE_MS) || !worker_stop(d->readers, WORKER_GRACE_MS) ||
+	    !worker_stop(d->worker, WORKER_GRACE_MS)) {
 		log_warning("the disk of the alerts' log hangs, stopping without it", NULL);
 		d->hangs = true;
 		return;
@@ -82,6 +88,7 @@ static void stop(void *ctx)
 	detector_rules_free(TAKE(d->rules));
 	alerts_free(TAKE(d->alerts));
 	audit_free(TAKE(d->audit));
+	flight_free(TAKE(d->flight));
 	silence_store_free(TAKE(d->silences));
 }
 
@@ -97,6 +104,7 @@ static void round_of(void *ctx)
 	alerts_tick(d->alerts);
 	audit_tick(d->audit);
 	detector_rules_tick(d->rules);
+	flight_tick(d->flight);
 	alerts_watch_log(d->alerts, audit_log(d->audit), &d->audit_watch);
 }
 
@@ -118,6 +126,8 @@ static void serve_up(void *ctx)
 {
 	struct detector *d = ctx;
 
+	for (uint32_t i = 0; i < d->sinks.n; i++)
+		d->sinks.sinks[i].misplaced = 0; /* a new one counts from there */
 	alerts_serve_up(d->alerts);
 	audit_serve_up(d->audit);
 	feed_sinks(d);
@@ -129,16 +139,48 @@ static void reload(void *ctx)
 
 	alerts_configure(d->alerts);
 	audit_configure(d->audit);
-	detector_rules_reload(d->rules, DETECTOR_NO_TICKET);
+	detector_rules_reload(d->rules, AGENT_NO_TICKET);
 	feed_sinks(d);
+}
+
+/* What a sink kept of how far it came was of no use: alerts may come twice, or not at all. */
+static void tell_misplaced(struct detector *d, const struct wire_sink_stats *now)
+{
+	for (uint32_t i = 0; i < now->n; i++) {
+		const char *name = now->sinks[i].name;
+		const struct alert_pair fact = { SPAN_LIT("sink"), span_str(name) };
+		struct alert alert = {
+			.severity = ALERT_WARNING,
+			.kind = ALERT_INTERNAL,
+			.title = SPAN_LIT("The place of a sink in the log of alerts was lost: "
+					  "alerts may be delivered twice"),
+			.rule = SPAN_LIT("sink-misplaced"),
+			.key = span_str(name),
+			.facts = &fact,
+			.facts_n = 1,
+			.recommend = SPAN_LIT("Look at the disk of the state directory, and at who "
+					      "writes below serve/sinks in it."),
+		};
+		uint64_t before = 0;
+
+		for (uint32_t k = 0; d->sinks_known && k < d->sinks.n; k++)
+			if (strcmp(d->sinks.sinks[k].name, name) == 0)
+				before = d->sinks.sinks[k].misplaced;
+		if (now->sinks[i].misplaced > before)
+			alerts_raise(d->alerts, &alert);
+	}
 }
 
 static void serve_frame(void *ctx, enum wire_type type, struct span payload)
 {
 	struct detector *d = ctx;
+	struct wire_sink_stats now;
 
-	if (type == WIRE_SINK_STATS && wire_sink_stats_decode(payload, &d->sinks, NULL) == 0)
-		d->sinks_known = true;
+	if (type != WIRE_SINK_STATS || wire_sink_stats_decode(payload, &now, NULL) < 0)
+		return;
+	tell_misplaced(d, &now);
+	d->sinks = now;
+	d->sinks_known = true;
 }
 
 static void state(void *ctx, struct alerts_state *out)
@@ -149,10 +191,19 @@ static void state(void *ctx, struct alerts_state *out)
 	alerts_state(d->alerts, out);
 	audit_state(d->audit, out);
 	detector_rules_state(d->rules, out);
+	flight_state(d->flight, out);
 	out->tables[out->tables_n].table = "alert_queries";
 	out->tables[out->tables_n].used = d->queries;
 	out->tables[out->tables_n].capacity = ALERT_QUERY_MAX;
 	out->tables[out->tables_n++].refused = d->queries_refused;
+	for (unsigned i = 0; d->sinks_known && i < WIRE_SINK_TABLE_COUNT; i++) {
+		const struct wire_sink_table *t = &d->sinks.tables[i];
+
+		out->tables[out->tables_n].table = wire_sink_table_name(i);
+		out->tables[out->tables_n].used = t->used;
+		out->tables[out->tables_n].capacity = t->capacity;
+		out->tables[out->tables_n++].refused = t->refused;
+	}
 }
 
 int detector_new(struct detector **out, struct err *e)

@@ -9,6 +9,7 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 {
 	struct detector *d = ctx;
 
+	flight_event(d->flight, v);
 	audit_event(d->audit, v, c, of);
 	detector_rules_event(d->rules, v, c, of);
 }
@@ -17,6 +18,8 @@ void detector_life(void *ctx, struct container *c, enum agent_life what)
 {
 	struct detector *d = ctx;
 
+	if (what == LIFE_STOPPED || what == LIFE_DESTROYED)
+		flight_ended(d->flight, c);
 	audit_life(d->audit, c, what);
 	detector_rules_life(d->rules, c, what);
 }

@@ -2,11 +2,12 @@
 /* What is asked of the judge: alerts, the audit, silences, sinks; and what root changes.
  *
  *	GET      /api/v1/alerts, /api/v1/audit, /api/v1/silences, /api/v1/sinks, /api/v1/rules
+ *	         /api/v1/flights, /api/v1/flights/ID (flight_api.c)
  *	command  /api/v1/silences            for=1h&container=web&comment=...
  *	         /api/v1/silences/ID/remove
  *	         /api/v1/alerts/ID/acknowledge  comment=...
- *	         /api/v1/sinks/NAME/test
- *	         /api/v1/reload   the rule files
+ *	         /api/v1/sinks/NAME/test     count=100 (more than one: as if from as many causes)
+ *	         /api/v1/reload              the rule files
  */
 #include <errno.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "detector/query_text.h"
 
 #define ANSWER_MAX (4u << 20)
+#define TESTS_MAX  10000 /* test alerts of one command: some 200 ms of work */
 #define BY	   "root at bulkhead.sock"
 
 static void answer(struct detector *d, uint32_t ticket, uint16_t status, struct buf *body)
@@ -82,10 +84,11 @@ static void get_log(struct detector *d, const struct alert_log *log, const char 
 	answer_result(d, ticket, r, &e);
 }
 
-static void get_silences(struct detector *d, uint32_t ticket)
+static void get_silences(struct detector *d, struct span query, uint32_t ticket)
 {
 	AUTO_BUF struct buf b = { .fd = -1 };
 
+	(void)query;
 	buf_init(&b, ANSWER_MAX);
 	silence_json(&b, d->silences);
 	answer(d, ticket, 200, &b);
@@ -100,6 +103,9 @@ static void put_sink_stat(struct buf *b, const struct wire_sink_stat *s)
 	json_put_u64(b, "retried", s->retried);
 	json_put_u64(b, "dead", s->dead);
 	json_put_u64(b, "lag", s->lag);
+	json_put_u64(b, "done_seq", s->done_seq);
+	json_put_u64(b, "lost", s->lost);
+	json_put_u64(b, "misplaced", s->misplaced);
 	if (s->oldest_pending_unix_ns)
 		json_put_time(b, "oldest_pending", s->oldest_pending_unix_ns);
 	if (s->last_success_unix_ns)
@@ -117,11 +123,12 @@ static const struct wire_sink_stat *find_stat(const struct detector *d, const ch
 	return NULL;
 }
 
-static void get_sinks(struct detector *d, uint32_t ticket)
+static void get_sinks(struct detector *d, struct span query, uint32_t ticket)
 {
 	const struct config_sinks *c = &d->services.config->sinks;
 	AUTO_BUF struct buf b = { .fd = -1 };
 
+	(void)query;
 	buf_init(&b, ANSWER_MAX);
 	buf_add_char(&b, '{');
 	json_put_array(&b, "sinks");
@@ -140,10 +147,11 @@ static void get_sinks(struct detector *d, uint32_t ticket)
 	answer(d, ticket, 200, &b);
 }
 
-static void get_rules(struct detector *d, uint32_t ticket)
+static void get_rules(struct detector *d, struct span query, uint32_t ticket)
 {
 	AUTO_BUF struct buf b = { .fd = -1 };
 
+	(void)query;
 	buf_init(&b, ANSWER_MAX);
 	detector_rules_json(&b, d->rules);
 	if (b.failed)
@@ -152,23 +160,35 @@ static void get_rules(struct detector *d, uint32_t ticket)
 		answer(d, ticket, 200, &b);
 }
 
+static void get_alerts(struct detector *d, struct span query, uint32_t ticket)
+{
+	get_log(d, alerts_log(d->alerts), "alerts", query, ticket);
+}
+
+static void get_audit(struct detector *d, struct span query, uint32_t ticket)
+{
+	get_log(d, audit_log(d->audit), "audit", query, ticket);
+}
+
 bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticket)
 {
-	struct detector *d = ctx;
+	static const struct {
+		const char *path;
+		void (*get)(struct detector *d, struct span query, uint32_t ticket);
+	} routes[] = { { "/api/v1/alerts", get_alerts },
+		       { "/api/v1/audit", get_audit },
+		       { "/api/v1/silences", get_silences },
+		       { "/api/v1/sinks", get_sinks },
+		       { "/api/v1/rules", get_rules } };
 
-	if (span_eq(path, "/api/v1/alerts"))
-		get_log(d, alerts_log(d->alerts), "alerts", query, ticket);
-	else if (span_eq(path, "/api/v1/audit"))
-		get_log(d, audit_log(d->audit), "audit", query, ticket);
-	else if (span_eq(path, "/api/v1/silences"))
-		get_silences(d, ticket);
-	else if (span_eq(path, "/api/v1/sinks"))
-		get_sinks(d, ticket);
-	else if (span_eq(path, "/api/v1/rules"))
-		get_rules(d, ticket);
-	else
-		return false;
-	return true;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (!span_eq(path, routes[i].path))
+			continue;
+		if (ticket != AGENT_NO_TICKET)
+			routes[i].get(ctx, query, ticket);
+		return true;
+	}
+	return detector_flights(ctx, path, ticket);
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
@@ -237,7 +257,7 @@ static void audit_silence(struct detector *d, const char *rule, const char *titl
 	audit_change(d->audit, rule, title, facts, 2, false);
 }
 
-static void add_silence(struct detector *d, struct span query, uint32_t ticket)
+static void add_silence(struct detector *d, struct span what, struct span query, uint32_t ticket)
 {
 	AUTO_FREE struct silence *s = calloc(1, sizeof(*s));
 	AUTO_BUF struct buf b = { .fd = -1 };
@@ -246,6 +266,7 @@ static void add_silence(struct detector *d, struct span query, uint32_t ticket)
 	const uint64_t now = unix_ns();
 	int r = s ? 1 : err_set(&e, ENOMEM, "no memory");
 
+	(void)what;
 	while (r > 0 && (r = query_next(&query, &p, &e)) > 0)
 		if (take_pair(s, &p, now, &e) < 0)
 			r = -EINVAL;
@@ -284,11 +305,12 @@ static void audit_id(struct detector *d, const char *rule, const char *title, st
 	audit_change(d->audit, rule, title, facts, comment && *comment ? 3 : 2, false);
 }
 
-static void remove_silence(struct detector *d, struct span id, uint32_t ticket)
+static void remove_silence(struct detector *d, struct span id, struct span query, uint32_t ticket)
 {
 	struct err e = { "" };
 	int r = silence_remove(d->silences, id, &e);
 
+	(void)query;
 	if (r < 0) {
 		answer_result(d, ticket, r, &e);
 		return;
@@ -321,55 +343,104 @@ static void acknowledge(struct detector *d, struct span id, struct span query, u
 	answer_empty(d, ticket);
 }
 
-static void test_sink(struct detector *d, struct span name, uint32_t ticket)
+/* One marked alert; or many with a key each, which are folded and limited as others are. */
+static void raise_tests(struct detector *d, struct span name, uint32_t count)
 {
-	const struct config_sinks *c = &d->services.config->sinks;
+	char key[32];
 	struct alert alert = { .severity = ALERT_NOTICE,
 			       .kind = ALERT_TEST,
 			       .title = SPAN_LIT("A test of bulkhead: nothing happened"),
 			       .rule = SPAN_LIT("test"),
 			       .sink = name };
-	char text[160];
 
-	for (uint32_t i = 0; i < c->n; i++) {
-		if (!span_eq(name, c->items[i].name))
-			continue;
+	for (uint32_t i = 0; i < count; i++) {
+		/* the log's number: no two tests ever have the same */
+		snprintf(key, sizeof(key), "test-%llu",
+			 (unsigned long long)alert_log_next_seq(alerts_log(d->alerts)));
+		if (count > 1)
+			alert.key = span_str(key);
 		alerts_raise(d->alerts, &alert);
-		answer_empty(d, ticket);
-		return;
 	}
-	snprintf(text, sizeof(text), "there is no sink '%.*s' in the configuration",
-		 (int)(name.n < 64 ? name.n : 64), name.p);
-	answer_error(d, ticket, 404, text);
 }
 
-/* What stands between the two in the path. */
+static int test_count(struct span query, uint32_t *out, struct err *e)
+{
+	struct query_pair p = { .value = "" };
+	int r;
+
+	*out = 1;
+	while ((r = query_next(&query, &p, e)) > 0)
+		if (!span_eq(p.key, "count") || !parse_u32(span_str(p.value), out) || *out < 1 ||
+		    *out > TESTS_MAX)
+			return err_set(e, EINVAL, "known is count, from 1 to %d", TESTS_MAX);
+	return r;
+}
+
+static void test_sink(struct detector *d, struct span name, struct span query, uint32_t ticket)
+{
+	const struct config_sinks *c = &d->services.config->sinks;
+	uint32_t i = 0, count;
+	struct err e = { "" };
+	int r = test_count(query, &count, &e);
+
+	while (i < c->n && !span_eq(name, c->items[i].name))
+		i++;
+	if (r == 0 && i == c->n)
+		r = err_set(&e, ENOENT, "there is no sink '%.*s' in the configuration",
+			    (int)(name.n < 64 ? name.n : 64), name.p);
+	if (r < 0) {
+		answer_result(d, ticket, r, &e);
+		return;
+	}
+	AUTO_BUF struct buf b = { .fd = -1 };
+
+	buf_init(&b, 256);
+	buf_add_char(&b, '{');
+	json_put_u64(&b, "first_seq", alert_log_next_seq(alerts_log(d->alerts)));
+	json_put_time(&b, "time", unix_ns());
+	buf_add_char(&b, '}');
+	raise_tests(d, name, count);
+	answer(d, ticket, 200, &b);
+}
+
+/* What stands between the two in the path: something, unless the path ends with the first. */
 static bool between(struct span path, const char *before, const char *behind, struct span *out)
 {
 	size_t a = strlen(before), b = strlen(behind);
 
-	if (path.n <= a + b || !span_starts(path, before) || !span_ends(path, behind))
+	if ((b == 0 ? path.n != a : path.n <= a + b) || !span_starts(path, before) ||
+	    !span_ends(path, behind))
 		return false;
 	*out = (struct span){ path.p + a, path.n - a - b };
 	return true;
 }
 
+static void reload_rules(struct detector *d, struct span what, struct span query, uint32_t ticket)
+{
+	(void)what;
+	(void)query;
+	detector_rules_reload(d->rules, ticket);
+}
+
 bool detector_command(void *ctx, struct span path, struct span query, uint32_t ticket)
 {
-	struct detector *d = ctx;
+	static const struct {
+		const char *before, *behind;
+		void (*run)(struct detector *d, struct span what, struct span query,
+			    uint32_t ticket);
+	} routes[] = { { "/api/v1/silences", "", add_silence },
+		       { "/api/v1/silences/", "/remove", remove_silence },
+		       { "/api/v1/alerts/", "/acknowledge", acknowledge },
+		       { "/api/v1/sinks/", "/test", test_sink },
+		       { "/api/v1/reload", "", reload_rules } };
 	struct span what;
 
-	if (span_eq(path, "/api/v1/silences"))
-		add_silence(d, query, ticket);
-	else if (between(path, "/api/v1/silences/", "/remove", &what))
-		remove_silence(d, what, ticket);
-	else if (between(path, "/api/v1/alerts/", "/acknowledge", &what))
-		acknowledge(d, what, query, ticket);
-	else if (between(path, "/api/v1/sinks/", "/test", &what))
-		test_sink(d, what, ticket);
-	else if (span_eq(path, "/api/v1/reload"))
-		detector_rules_reload(d->rules, ticket);
-	else
-		return false;
-	return true;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (!between(path, routes[i].before, routes[i].behind, &what))
+			continue;
+		if (ticket != AGENT_NO_TICKET)
+			routes[i].run(ctx, what, query, ticket);
+		return true;
+	}
+	return false;
 }

@@ -10,6 +10,7 @@
 #include "detector/audit.h"
 #include "detector/detector.h"
 #include "detector/detector_rules.h"
+#include "detector/flight.h"
 
 struct detector {
 	struct agent_detector hooks;
@@ -19,6 +20,7 @@ struct detector {
 	struct worker *lookups; /* reads containers' files */
 	struct users *users;
 	struct silence_store *silences;
+	struct flight *flight;
 	struct alerts *alerts;
 	struct audit *audit;
 	struct detector_rules *rules;
@@ -41,5 +43,8 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 /* detector_api.c */
 bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticket);
 bool detector_command(void *ctx, struct span path, struct span query, uint32_t ticket);
+
+/* flight_api.c: true when the path is one of the flight recorder's. */
+bool detector_flights(struct detector *d, struct span path, uint32_t ticket);
 
 #endif

@@ -298,7 +298,7 @@ int detector_rules_new(struct detector_rules **out, const struct detector_rules_
 	r->alerts = s->alerts;
 	r->audit = s->audit;
 	r->inotify_fd = -1;
-	r->ticket = DETECTOR_NO_TICKET;
+	r->ticket = AGENT_NO_TICKET;
 	buf_init(&r->text, TEXT_BYTES);
 	r->world = (struct field_world){ .ctx = r,
 					 .user = user_name,
@@ -363,7 +363,7 @@ void detector_rules_json(struct buf *b, const struct detector_rules *r)
 
 void detector_rules_state(const struct detector_rules *r, struct alerts_state *out)
 {
-	struct alerts_rules_state *s = &out->rules;
+	struct alerts_rules_state *s = &out->rule_set;
 	struct capacity rows[USERS_CAPACITY_ROWS + DNS_NAMES_CAPACITY_ROWS];
 	size_t n = users_capacity(r->users, rows);
 

@@ -34,8 +34,7 @@ void detector_rules_event(struct detector_rules *r, const struct event_view *v,
 void detector_rules_life(struct detector_rules *r, const struct container *c, enum agent_life what);
 
 /* Reads all again, from the configuration as it stands. ticket: who waits for the outcome, or
- * DETECTOR_NO_TICKET. */
-#define DETECTOR_NO_TICKET UINT32_MAX
+ * AGENT_NO_TICKET. */
 void detector_rules_reload(struct detector_rules *r, uint32_t ticket);
 void detector_rules_tick(struct detector_rules *r); /* about each second: files that changed */
 

@@ -192,7 +192,7 @@ static void answer(struct detector_rules *r)
 {
 	AUTO_BUF struct buf b = { .fd = -1 };
 
-	if (r->ticket == DETECTOR_NO_TICKET)
+	if (r->ticket == AGENT_NO_TICKET)
 		return;
 	buf_init(&b, 65536);
 	buf_add_char(&b, '{');
@@ -206,7 +206,7 @@ static void answer(struct detector_rules *r)
 	}
 	buf_add_char(&b, '}');
 	r->services.answer(r->services.agent, r->ticket, r->problem[0] ? 422 : 200, &b);
-	r->ticket = DETECTOR_NO_TICKET;
+	r->ticket = AGENT_NO_TICKET;
 }
 
 static void take(struct detector_rules *r)
@@ -252,7 +252,7 @@ static void done(struct worker_job *job)
 	take(r);
 	if (r->again) {
 		r->again = false;
-		detector_rules_reload(r, DETECTOR_NO_TICKET);
+		detector_rules_reload(r, AGENT_NO_TICKET);
 	}
 }
 
@@ -283,11 +283,11 @@ void detector_rules_reload(struct detector_rules *r, uint32_t ticket)
 {
 	struct err e = { "" };
 
-	if (ticket != DETECTOR_NO_TICKET) {
+	if (ticket != AGENT_NO_TICKET) {
 		uint32_t before = r->ticket;
 
 		r->ticket = ticket;
-		if (before != DETECTOR_NO_TICKET) { /* the last one who asks gets the answer */
+		if (before != AGENT_NO_TICKET) { /* the last one who asks gets the answer */
 			AUTO_BUF struct buf b = { .fd = -1 };
 
 			buf_init(&b, 256);
@@ -373,5 +373,5 @@ void detector_rules_tick(struct detector_rules *r)
 	r->changed = false;
 	if (r->inotify_fd >= 0)
 		watch_all(r); /* what was replaced has a new inode; the same one is watched once */
-	detector_rules_reload(r, DETECTOR_NO_TICKET);
+	detector_rules_reload(r, AGENT_NO_TICKET);
 }

@@ -9,6 +9,7 @@
 
 #include "collector/base/io.h"
 #include "http/cli_alerts.h"
+#include "http/cli_flight.h"
 #include "http/cli_stream.h"
 
 #define SOCKET_HELP                                                                                \
@@ -32,9 +33,12 @@
 
 static const char alerts_help[] =
 	"Usage: bulkhead alerts [OPTION...]\n"
+	"       bulkhead alerts show ID [--json] [--socket PATH]\n"
+	"       bulkhead alerts flight ID [--json] [--socket PATH]\n"
 	"       bulkhead alerts ack ID [--comment TEXT] [--socket PATH]\n"
-	"Shows the newest alerts, each once with the newest that is known of it; or says that\n"
-	"somebody looks after one.\n\n" FILTER_HELP "      --comment TEXT  for ack\n" SOCKET_HELP;
+	"Shows the newest alerts, each once with the newest that is known of it; or all of one; or\n"
+	"what was recorded when it fired: processes, what they had open, files changed; or says\n"
+	"that somebody looks after one.\n\n" FILTER_HELP "      --comment TEXT  for ack\n" SOCKET_HELP;
 static const char log_help[] =
 	"Usage: bulkhead log [--audit] [OPTION...]\n"
 	"Shows the newest alerts; with --audit who started, stopped and entered containers, shell\n"
@@ -304,6 +308,11 @@ int cli_alerts(int argc, char **argv)
 
 	if (r == CLI_GO_ON && optind < argc && strcmp(argv[optind], "ack") == 0)
 		return acknowledge(&q, argc, argv);
+	q.common.json = q.json;
+	if (r == CLI_GO_ON && optind + 2 == argc && strcmp(argv[optind], "show") == 0)
+		return cli_alert_show(&q.common, argv[optind + 1]);
+	if (r == CLI_GO_ON && optind + 2 == argc && strcmp(argv[optind], "flight") == 0)
+		return cli_alert_flight(&q.common, argv[optind + 1]);
 	if (r == CLI_GO_ON)
 		r = cli_no_arguments(&q.common, argc);
 	return r == CLI_GO_ON ? ask(&q) : r;

@@ -4,10 +4,11 @@
 
 #include "http/cli.h"
 #include "http/cli_alerts.h"
+#include "http/cli_sinks.h"
 #include "http/serve.h"
 
 static const struct cli_command commands[] = {
-	{ "alerts", "show the newest alerts, acknowledge one", cli_alerts },
+	{ "alerts", "show the newest alerts, or one with what led to it", cli_alerts },
 	{ "containers", "list containers with their latest figures", cli_containers },
 	{ "events", "print events as they happen", cli_events },
 	{ "log", "show the newest alerts, or the audit", cli_log },
@@ -15,6 +16,7 @@ static const struct cli_command commands[] = {
 	{ "replay", "print the events of a recording", cli_replay },
 	{ "rules", "check, explain and try rules, show what the agent runs", cli_rules },
 	{ "silence", "keep alerts from the sinks for a time", cli_silence },
+	{ "sinks", "show where alerts go, test one", cli_sinks },
 	{ "status", "show how the agent itself is", cli_status },
 	{ "token", "make a token for the dashboard and the API", cli_token },
 	{ "version", "show the version", cli_version },

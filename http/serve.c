@@ -339,7 +339,7 @@ static uint64_t cpu_us(void)
 static void send_sink_stats(struct serve *s)
 {
 	struct wire_sink_stats stats;
-	uint8_t bytes[WIRE_MAX_SINKS * (sizeof(stats.sinks[0]) + 8) + 8];
+	uint8_t bytes[sizeof(stats) + WIRE_MAX_SINKS * 8 + 8];
 	struct wire_writer w = { .p = bytes, .cap = sizeof(bytes) };
 
 	if (!s->sinks || !sinks_stats(s->sinks, &stats))

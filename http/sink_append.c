@@ -28,6 +28,14 @@ static int open_lines(int dir_fd, const char *name, struct err *e)
 	return TAKE_FD(fd);
 }
 
+static bool has_name(int dir_fd, const char *name, const struct stat *st)
+{
+	struct stat now;
+
+	return fstatat(dir_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == st->st_ino &&
+	       now.st_dev == st->st_dev;
+}
+
 int sink_append(int dir_fd, const char *name, int *fd, uint64_t max_bytes, struct span line,
 		struct err *e)
 {
@@ -35,8 +43,8 @@ int sink_append(int dir_fd, const char *name, int *fd, uint64_t max_bytes, struc
 	char older[96];
 	int opened = 0;
 
-	if (*fd >= 0 && (fstat(*fd, &st) < 0 || st.st_nlink == 0)) {
-		close(*fd); /* removed by somebody: a new one is made */
+	if (*fd >= 0 && (fstat(*fd, &st) < 0 || !has_name(dir_fd, name, &st))) {
+		close(*fd); /* removed or renamed by somebody: a new one is made */
 		*fd = -1;
 	}
 	if (*fd < 0) {

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "collector/base/io.h"
+#include "collector/base/log.h"
 #include "http/sinks_internal.h"
 
 #define START_GRACE_NS	(30 * NS_PER_S) /* what this start raised before we were up */
@@ -67,6 +68,13 @@ static bool same_log(struct sink_log *l, const struct sink_cursor *c)
 	return strcmp(head.id, c->id) == 0 && head.time_ns == c->time_ns;
 }
 
+static void misplaced(struct sink *s, const char *why)
+{
+	s->stat.misplaced++;
+	log_warning("the kept place of a sink in the log is of no use", "sink", s->name, "reason",
+		    why, NULL);
+}
+
 static void start_stream(struct sink *s, unsigned log, bool first)
 {
 	struct sink_stream *t = &s->streams[log];
@@ -75,10 +83,16 @@ static void start_stream(struct sink *s, unsigned log, bool first)
 	char name[64];
 
 	cursor_name(s, log, name, sizeof(name));
-	switch (sink_cursor_read(s->all->dir_fd, name, &t->done)) {
+	enum sink_cursor_found found = sink_cursor_read(s->all->dir_fd, name, &t->done);
+
+	/* of a log that is not this one, and of a time that is not yet: it tells nothing */
+	if (found == SINK_CURSOR_GOOD && !same_log(l, &t->done) && t->done.time_ns > now)
+		found = SINK_CURSOR_DAMAGED;
+	switch (found) {
 	case SINK_CURSOR_GOOD:
 		/* a log that began anew, or lost its end, is entered by time */
 		if (!same_log(l, &t->done)) {
+			misplaced(s, "it is of another log; went on by time");
 			t->done.seq = sink_log_seek_time(l, t->done.time_ns);
 			t->done.id[0] = '\0';
 			t->dirty = t->unkept = true;
@@ -94,11 +108,13 @@ static void start_stream(struct sink *s, unsigned log, bool first)
 		t->dirty = t->unkept = true;
 		break;
 	case SINK_CURSOR_DAMAGED: /* twice is better than never */
+		misplaced(s, "it is damaged; began anew with the oldest line");
 		t->done = (struct sink_cursor){ .seq = sink_log_first(l) - 1 };
 		t->dirty = t->unkept = true;
 		break;
 	}
 	t->at = (struct sink_position){ .seq = t->done.seq };
+	t->seen = t->done.seq;
 }
 
 void sink_start_streams(struct sink *s, bool first_configuration)
@@ -107,6 +123,7 @@ void sink_start_streams(struct sink *s, bool first_configuration)
 		if (s->streams[i].read)
 			start_stream(s, i, first_configuration);
 	s->since_unix_ns = unix_ns();
+	s->since_mono_ns = mono_ns();
 	sink_save(s, true);
 }
 
@@ -156,6 +173,16 @@ static void take_line(struct sink *s, enum wire_log log, struct span line,
 		pass(s, log, head->seq, head->time_ns, head->id);
 }
 
+/* Numbers grow by one a line: what is missing between two is in no file and no memory any more.
+ * Lines that are read a second time are not judged a second time. */
+static void count_lost(struct sink *s, struct sink_stream *t, uint64_t seq)
+{
+	if (seq <= t->seen)
+		return;
+	s->stat.lost += seq - t->seen - 1;
+	t->seen = seq;
+}
+
 /* Fills the batch from one log. False when it is empty and the log has no more. */
 static bool collect(struct sink *s, enum wire_log log)
 {
@@ -176,6 +203,7 @@ static bool collect(struct sink *s, enum wire_log log)
 		r = sink_log_next(s->all->logs[log], &t->at, &line, &head, &e);
 		if (r <= 0)
 			break;
+		count_lost(s, t, head.seq);
 		take_line(s, log, line, &head);
 	}
 	if (r < 0)
@@ -277,9 +305,11 @@ void sink_ended(struct sink *s, enum sink_end end, uint64_t retry_after_ns, cons
 static bool is_too_old(const struct sink *s, const struct sink_record *r)
 {
 	uint64_t from = r->time_ns > s->since_unix_ns ? r->time_ns : s->since_unix_ns;
-	uint64_t now = unix_ns();
+	uint64_t now = unix_ns(), tried = mono_ns() - s->since_mono_ns;
+	uint64_t age = now > from ? now - from : 0;
 
-	return now > from && now - from > s->dead_after_ms * NS_PER_MS;
+	/* a clock that was set forward makes nothing older than we try */
+	return (age < tried ? age : tried) > s->dead_after_ms * NS_PER_MS;
 }
 
 /* While the receiver is away what grew too old is passed without asking for each. */
@@ -352,6 +382,7 @@ void sink_publish(struct sink *s, struct wire_sink_stat *out)
 
 	*out = s->stat;
 	out->lag = t->read && last > t->done.seq ? last - t->done.seq : 0;
+	out->done_seq = t->done.seq;
 	out->oldest_pending_unix_ns = s->records_n ? s->records[0]->time_ns : 0;
 	out->breaker = s->failures < SINK_BREAKER_AFTER ? WIRE_BREAKER_CLOSED
 		       : s->state == SINK_TRYING	? WIRE_BREAKER_HALF_OPEN

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -253,13 +254,60 @@ int sink_http_post(struct sink_http *h, char *body, size_t n, const char *const 
 	return 0;
 }
 
+/* With TLS 1.3 a client is told that its certificate is missed or not liked when the handshake is
+ * over for it: all that libcurl sees is a connection that breaks. */
+static const char *hint(const struct sink *s, CURL *easy, CURLcode code)
+{
+	const char *scheme = NULL;
+
+	if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
+		return "";
+	if (curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) != CURLE_OK || !scheme ||
+	    strcasecmp(scheme, "https") != 0)
+		return "";
+	return sink_get(s, "client_cert")
+		       ? " (the receiver may have refused the client certificate)"
+		       : " (the receiver may want a client certificate)";
+}
+
+void sink_http_why(const struct sink *s, CURL *easy, CURLcode code, const char *error, char *out,
+		   size_t cap)
+{
+	gnutls_datum_t text = { NULL, 0 };
+	long status = 0;
+
+	/* libcurl says that it failed and where the certificates lie; GnuTLS says why */
+	if (code == CURLE_PEER_FAILED_VERIFICATION &&
+	    curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &status) == CURLE_OK &&
+	    (status & GNUTLS_CERT_INVALID) &&
+	    gnutls_certificate_verification_status_print((unsigned)status, GNUTLS_CRT_X509, &text,
+							 0) == 0)
+		snprintf(out, cap, "%s", (const char *)text.data);
+	else
+		snprintf(out, cap, "%s%s", error[0] ? error : curl_easy_strerror(code),
+			 hint(s, easy, code));
+	gnutls_free(text.data);
+	for (size_t n = strlen(out); n > 0 && out[n - 1] == ' '; n--)
+		out[n - 1] = '\0';
+}
+
+/* A 4xx that is about this body: another try would end as this one. What is about the address or
+ * the rights (401, 403, 404, 407) is mended by somebody, and until then the alert waits. */
+static bool is_about_the_body(long status)
+{
+	static const long known[] = { 400, 409, 411, 413, 414, 415, 422, 431 };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (status == known[i])
+			return true;
+	return false;
+}
+
 static enum sink_end meaning(long status)
 {
 	if (status >= 200 && status < 300)
 		return SINK_DONE;
-	if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429)
-		return SINK_REFUSED;
-	return SINK_RETRY;
+	return is_about_the_body(status) ? SINK_REFUSED : SINK_RETRY;
 }
 
 bool sink_http_succeeded(struct sink_http *h, CURLcode code)
@@ -274,8 +322,7 @@ bool sink_http_succeeded(struct sink_http *h, CURLcode code)
 	if (code == CURLE_WRITE_ERROR && h->answer_bytes > MAX_ANSWER_BYTES)
 		code = CURLE_OK; /* it answered, at length */
 	if (code != CURLE_OK)
-		snprintf(text, sizeof(text), "%s",
-			 h->error[0] ? h->error : curl_easy_strerror(code));
+		sink_http_why(s, h->easy, code, h->error, text, sizeof(text));
 	else
 		snprintf(text, sizeof(text), "the receiver answered %ld%s", status,
 			 status / 100 == 3 ? ", a redirection, which is not followed" : "");

@@ -31,7 +31,7 @@ struct sink_log {
 	size_t segments_n;
 	struct line *first, **end;
 	size_t lines_n, lines_bytes;
-	uint64_t damaged, lost;
+	uint64_t damaged, lines_refused, files_refused;
 	/* content of one segment */
 	uint64_t chunk_segment, chunk_offset;
 	size_t chunk_n;
@@ -106,16 +106,30 @@ static void forget_chunk(struct sink_log *l)
 	l->chunk_n = 0;
 }
 
+/* bulkheadd keeps no more files than we do and takes the oldest away first, so an oldest one beyond
+ * them is one whose end we were not told. */
+static int make_room(struct sink_log *l, uint64_t first_seq)
+{
+	if (l->segments_n < SINK_LOG_MAX_SEGMENTS)
+		return 0;
+	l->files_refused++;
+	if (first_seq < l->segments[0].first_seq)
+		return -ENOSPC;
+	sink_log_gone(l, l->segments[0].first_seq);
+	return 0;
+}
+
 int sink_log_segment(struct sink_log *l, uint64_t first_seq, uint64_t bytes, bool current, int fd)
 {
 	AUTO_FD int own = fd;
 	struct segment *s = find(l, first_seq);
-	size_t i = upper(l, first_seq);
 
 	if (!s && own < 0)
 		return -ENOENT;
-	if (!s && l->segments_n == SINK_LOG_MAX_SEGMENTS)
+	if (!s && make_room(l, first_seq) < 0)
 		return -ENOSPC;
+	size_t i = upper(l, first_seq);
+
 	if (!s) {
 		memmove(&l->segments[i + 1], &l->segments[i],
 			(l->segments_n - i) * sizeof(l->segments[0]));
@@ -166,7 +180,7 @@ int sink_log_line(struct sink_log *l, uint64_t seq, struct span text)
 	l->lines_bytes += text.n;
 	while (l->lines_n > SINK_LOG_MAX_LINES || l->lines_bytes > SINK_LOG_MAX_BYTES) {
 		drop_first_line(l);
-		l->lost++;
+		l->lines_refused++;
 	}
 	return 0;
 }
@@ -416,7 +430,11 @@ uint64_t sink_log_seek_time(struct sink_log *l, uint64_t time_ns)
 	return seq;
 }
 
-uint64_t sink_log_damaged(const struct sink_log *l)
+struct sink_log_stats sink_log_stats(const struct sink_log *l)
 {
-	return l->damaged;
+	return (struct sink_log_stats){ .files = l->segments_n,
+					.files_refused = l->files_refused,
+					.lines = l->lines_n,
+					.lines_refused = l->lines_refused,
+					.damaged = l->damaged };
 }

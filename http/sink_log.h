@@ -27,7 +27,8 @@ int sink_log_new(struct sink_log **out, struct err *e);
 void sink_log_free(struct sink_log *l); /* NULL is fine; closes the descriptors */
 DEFINE_AUTO(sink_log, sink_log_free)
 
-/* A file, or its growth (fd -1). fd is taken in every case. -ENOSPC: too many files. */
+/* A file, or its growth (fd -1). fd is taken in every case. When there are too many the oldest
+ * makes room; -ENOSPC: this one is the oldest. Both are counted. */
 int sink_log_segment(struct sink_log *l, uint64_t first_seq, uint64_t bytes, bool current, int fd);
 void sink_log_gone(struct sink_log *l, uint64_t first_seq);
 int sink_log_line(struct sink_log *l, uint64_t seq, struct span line);
@@ -53,6 +54,12 @@ uint64_t sink_log_last(struct sink_log *l);  /* seq of the newest line, as far a
 uint64_t sink_log_first(struct sink_log *l); /* of the oldest */
 /* seq after which lines are newer than time_ns. */
 uint64_t sink_log_seek_time(struct sink_log *l, uint64_t time_ns);
-uint64_t sink_log_damaged(const struct sink_log *l); /* lines that were skipped */
+
+struct sink_log_stats {
+	uint64_t files, files_refused; /* that made room, or found none */
+	uint64_t lines, lines_refused; /* in memory; that made room */
+	uint64_t damaged;	       /* lines that were skipped */
+};
+struct sink_log_stats sink_log_stats(const struct sink_log *l);
 
 #endif

@@ -87,6 +87,18 @@ void sink_text_cut(char *out, size_t cap, const char *text)
 	out[n] = '\0';
 }
 
+/* The name of a program may hold line ends, which would forge a second fact, or what moves a
+ * terminal's cursor. */
+void sink_text_visible(char *out, size_t cap, const char *text)
+{
+	AUTO_BUF struct buf b = { .fd = -1 };
+
+	buf_init(&b, 4 * strlen(text) + 16);
+	buf_add_visible(&b, span_str(text));
+	buf_add_char(&b, '\0');
+	sink_text_cut(out, cap, b.failed ? "" : b.data);
+}
+
 /* --- filters -------------------------------------------------------------------------------- */
 
 static bool kind_fits(const struct sink *s, const struct sink_record *r)
@@ -131,12 +143,14 @@ static bool labels_fit(const struct sink *s, const struct sink_record *r)
 
 bool sink_wants(const struct sink *s, enum wire_log log, const struct sink_record *r)
 {
+	const bool held = json_is_false(json_object_get(r->json, "deliver"));
+
 	/* a test is for the sink that it names, whatever that filters, and for no other */
 	if (strcmp(r->kind, "test") == 0)
-		return strcmp(sink_record_text(r, "sink"), s->name) == 0;
+		return !held && strcmp(sink_record_text(r, "sink"), s->name) == 0;
 	if (sink_record_text(r, "silenced")[0])
 		return false;
-	if (json_is_false(json_object_get(r->json, "deliver")) && !sink_flag(s, "updates"))
+	if (held && !sink_flag(s, "updates"))
 		return false;
 	if (log == WIRE_LOG_AUDIT) /* asked for as a whole: it has severities of no weight */
 		return image_fits(s, r) && labels_fit(s, r);

@@ -131,7 +131,7 @@ void sink_stream_begin(struct sink_stream_out *t)
 
 void sink_stream_finished(struct sink_stream_out *t, CURLcode code)
 {
-	char text[CURL_ERROR_SIZE];
+	char text[CURL_ERROR_SIZE + 64];
 
 	if (t->sink->state != SINK_TRYING)
 		return;
@@ -140,7 +140,7 @@ void sink_stream_finished(struct sink_stream_out *t, CURLcode code)
 		t->connected = true; /* the handle stays: it holds the connection */
 		return;
 	}
-	snprintf(text, sizeof(text), "%s", t->error[0] ? t->error : curl_easy_strerror(code));
+	sink_http_why(t->sink, t->easy, code, t->error, text, sizeof(text));
 	give_up(t, text);
 }
 

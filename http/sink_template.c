@@ -48,7 +48,7 @@ void sink_summary(const struct sink_record *r, char *out, size_t cap)
 		 sink_record_is(r, "resolved") ? "RESOLVED" : words[r->severity & 7],
 		 sink_record_text(r, "title"), name[0] ? " - container " : " - host ",
 		 name[0] ? name : sink_record_text(r, "host"));
-	sink_text_cut(out, cap, text);
+	sink_text_visible(out, cap, text);
 }
 
 /* --- facts ---------------------------------------------------------------------------------- */
@@ -62,8 +62,8 @@ static void add_fact(struct facts *f, const char *name, const char *value)
 {
 	if (!value[0] || f->n == SINK_MAX_FACTS)
 		return;
-	sink_text_cut(f->out[f->n].name, sizeof(f->out->name), name);
-	sink_text_cut(f->out[f->n++].value, sizeof(f->out->value), value);
+	sink_text_visible(f->out[f->n].name, sizeof(f->out->name), name);
+	sink_text_visible(f->out[f->n++].value, sizeof(f->out->value), value);
 }
 
 static void joined(const json_t *array, const char *between, const char *key, char *out, size_t cap)

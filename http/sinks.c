@@ -12,6 +12,7 @@
 #include "http/sinks_internal.h"
 
 #define MAX_QUEUED	 8192
+#define MAX_SPARE	 4096 /* for what must not be missed: all but lines, which the log has too */
 #define MAX_QUEUED_BYTES (24u << 20)
 #define MAX_SECRETS	 (WIRE_MAX_SINKS * WIRE_MAX_SINK_SETTINGS)
 #define MAX_SECRET_BYTES (1u << 20)
@@ -71,6 +72,14 @@ static bool merge(struct sinks *s, const struct wire_frame *f, const struct wire
 	return false;
 }
 
+static bool has_room(const struct sinks *s, enum wire_type type, size_t bytes)
+{
+	const bool spare = type != WIRE_ALERT_LINE;
+
+	return s->queued_n < MAX_QUEUED + (spare ? MAX_SPARE : 0) &&
+	       s->queued_bytes + bytes <= MAX_QUEUED_BYTES * (spare ? 2u : 1u);
+}
+
 /* Takes fd. */
 static int enqueue(struct sinks *s, const struct wire_frame *f, struct span payload, int fd,
 		   const struct wire_alert_segment *growth)
@@ -85,14 +94,15 @@ static int enqueue(struct sinks *s, const struct wire_frame *f, struct span payl
 		pthread_mutex_lock(&s->lock);
 		if (growth && merge(s, f, growth)) {
 			taken = true;
-		} else if (!s->closing && s->queued_n < MAX_QUEUED &&
-			   s->queued_bytes + m->n <= MAX_QUEUED_BYTES) {
+		} else if (!s->closing && has_room(s, f->type, m->n)) {
 			*s->tail = m;
 			s->tail = &m->next;
 			s->queued_n++;
 			s->queued_bytes += m->n;
 			m = NULL;
 			taken = true;
+		} else {
+			s->refused++;
 		}
 		pthread_mutex_unlock(&s->lock);
 		message_free(m);
@@ -372,7 +382,7 @@ static void take_message(struct sinks *s, struct sinks_message *m)
 					 segment.current, TAKE_FD(m->fd));
 
 		if (r == -ENOSPC)
-			log_warning("the log of alerts has too many files: a new one is not read",
+			log_warning("the log of alerts has too many files: an old one is not read",
 				    "first_seq", LOG_U64(segment.first_seq), NULL);
 	} else if (m->type == WIRE_ALERT_SEGMENT_GONE &&
 		   wire_alert_segment_gone_decode(payload, &gone, NULL) == 0) {
@@ -437,7 +447,18 @@ static void publish(struct sinks *s)
 
 	for (uint32_t i = 0; i < s->n; i++)
 		sink_publish(s->sinks[i], &now.sinks[i]);
+	for (unsigned i = 0; i < WIRE_LOG_COUNT; i++) {
+		const struct sink_log_stats l = sink_log_stats(s->logs[i]);
+		const bool audit = i == WIRE_LOG_AUDIT;
+
+		now.tables[audit ? WIRE_SINK_AUDIT_FILES : WIRE_SINK_ALERT_FILES] =
+			(struct wire_sink_table){ l.files, SINK_LOG_MAX_SEGMENTS, l.files_refused };
+		now.tables[audit ? WIRE_SINK_AUDIT_LINES : WIRE_SINK_ALERT_LINES] =
+			(struct wire_sink_table){ l.lines, SINK_LOG_MAX_LINES, l.lines_refused };
+	}
 	pthread_mutex_lock(&s->lock);
+	now.tables[WIRE_SINK_QUEUE] =
+		(struct wire_sink_table){ s->queued_n, MAX_QUEUED + MAX_SPARE, s->refused };
 	if (memcmp(&now, &s->published, sizeof(now)) != 0) {
 		s->published = now;
 		s->changed = true;
@@ -461,12 +482,15 @@ static void keep_house(struct sinks *s, uint64_t now, struct sinks_wait *w)
 	} else if (due) {
 		sinks_wait_until(w, s->saved_at + SAVE_NS);
 	}
-	if (s->touched && now - s->published_at >= PUBLISH_NS) {
+	if (s->touched && !s->touched_at)
+		s->touched_at = now;
+	/* a moment later: what is under way for a millisecond is no state that anybody wants */
+	if (s->touched && now - s->touched_at >= PUBLISH_NS) {
 		publish(s);
-		s->published_at = now;
+		s->touched_at = 0;
 		s->touched = false;
 	} else if (s->touched) {
-		sinks_wait_until(w, s->published_at + PUBLISH_NS);
+		sinks_wait_until(w, s->touched_at + PUBLISH_NS);
 	}
 }
 

@@ -41,6 +41,8 @@ const char *sink_record_text(const struct sink_record *r, const char *path);
 bool sink_record_is(const struct sink_record *r, const char *state);
 /* At most `cap` bytes with NUL, cut at a whole character. */
 void sink_text_cut(char *out, size_t cap, const char *text);
+/* The same on one line: control bytes become \\xNN. */
+void sink_text_visible(char *out, size_t cap, const char *text);
 
 /* --- settings --------------------------------------------------------------------------------- */
 struct sink_setting {
@@ -103,6 +105,7 @@ struct sink_stream {
 	struct sink_cursor done; /* all up to here is delivered or not wanted */
 	bool dirty, unkept;	 /* `done` is newer than its file; than the copy that is synced */
 	bool read;		 /* the sink reads this log */
+	uint64_t seen; /* highest seq so far: what lies behind it and is missing, is lost */
 };
 
 enum sink_state { SINK_READY, SINK_TRYING, SINK_WAITING };
@@ -131,6 +134,7 @@ struct sink {
 	enum sink_state state;
 	uint64_t retry_at, begun_at; /* monotonic */
 	uint64_t since_unix_ns;	     /* failures before do not age a record */
+	uint64_t since_mono_ns;	     /* the same moment */
 	unsigned failures;	     /* in a row */
 	bool more;		     /* lines are left for the next turn */
 	int dead_fd;
@@ -173,6 +177,9 @@ bool sink_http_succeeded(struct sink_http *h, CURLcode code);
 /* TLS, proxy, timeouts and limits of a handle, for streams too. */
 int sink_http_common(struct sink *s, CURL *easy, int fds[3], struct err *e);
 void sink_http_fds_close(int fds[3]);
+/* Why a transfer failed, for people. error: what its CURLOPT_ERRORBUFFER holds. */
+void sink_http_why(const struct sink *s, CURL *easy, CURLcode code, const char *error, char *out,
+		   size_t cap);
 
 /* The header's line for a body that is sent now: HMAC-SHA256 of "UNIX.body". out: 128 bytes. */
 int sink_sign(struct span key, uint64_t unix_s, struct span body, char *out, size_t cap);
@@ -240,6 +247,7 @@ struct sinks {
 	pthread_mutex_t lock; /* the inbox and the published statistics */
 	struct sinks_message *first, **tail;
 	size_t queued_n, queued_bytes;
+	uint64_t refused; /* frames that found no room there */
 	bool closing;
 	struct wire_sink_stats published;
 	bool changed;
@@ -251,7 +259,7 @@ struct sinks {
 	struct sinks_message *secrets; /* of the WIRE_SINKS to come */
 	bool configured;
 	bool touched; /* statistics may have changed */
-	uint64_t saved_at, kept_at, published_at;
+	uint64_t saved_at, kept_at, touched_at;
 };
 int sinks_multi(struct sinks *s, struct err *e); /* s->multi is there */
 

@@ -214,7 +214,7 @@ def pid_in(e):
     return e.get("process", {}).get("ns_pid")
 
 
-class Box:
+class Serving:
     """A container whose first process is `doer serve`: runs commands without a runtime."""
 
     def __init__(self, name, host=None, binds=(), **config):
@@ -224,17 +224,12 @@ class Box:
             os.mkfifo(f"{self.folder}/{pipe}")
         self.ask = os.open(f"{self.folder}/ask", os.O_RDWR)
         self.answer = os.open(f"{self.folder}/answer", os.O_RDWR)
-        reader()  # what follows is seen
         host = {"Binds": [f"{self.folder}:/ctl", *binds], **(host or {})}
-        self.begun = reader().mark()
         self.id = docker().run(self.name, ["/bin/doer", "serve", "/ctl"], host, **config)
 
-    def owns(self, e):
-        return bool(e.get("container")) and e["container"]["id"] == self.id
-
-    def run(self, *words, timeout=20):
-        """Runs a program (its path first, or NAME=VALUE before it) and waits for its end."""
-        since = reader().mark()
+    def call(self, words, timeout=20):
+        """Runs a program (its path first, or NAME=VALUE before it) and waits for its end. Returns
+        its process id inside, how it ended, and what it printed."""
         blob = b"".join((w if isinstance(w, bytes) else str(w).encode()) + b"\0" for w in words)
         os.write(self.ask, struct.pack("I", len(blob)) + blob)
         answer = []
@@ -245,18 +240,7 @@ class Box:
         assert answer, f"{self.name}: {words} has not ended; docker: {docker().logs(self.id)!r}"
         pid, status = struct.unpack("ii", answer[0])
         with open(f"{self.folder}/out", errors="surrogateescape") as f:
-            return Done(self, pid, status, f.read(), since)
-
-    def doer(self, *steps, flags=(), **more):
-        """doer's steps, a string each: words are separated by blanks, or a tuple of words."""
-        words = []
-        for step in steps:
-            words += ([","] if words else []) + [
-                str(w) for w in (step.split() if isinstance(step, str) else step)]
-        done = self.run("/bin/doer", *flags, *words, **more)
-        assert os.WIFSIGNALED(done.status) or os.WEXITSTATUS(done.status) != 2, \
-            f"doer {flags} {words}: {done.output}"
-        return done
+            return pid, status, f.read()
 
     def close(self):
         docker().remove(self.id)
@@ -268,6 +252,34 @@ class Box:
 
     def __exit__(self, *why):
         self.close()
+
+
+class Box(Serving):
+    """The same in sight of the reader: what its commands did is told by their events."""
+
+    def __init__(self, name, host=None, binds=(), **config):
+        reader()  # what follows is seen
+        self.begun = reader().mark()
+        super().__init__(name, host, binds, **config)
+
+    def owns(self, e):
+        return bool(e.get("container")) and e["container"]["id"] == self.id
+
+    def run(self, *words, timeout=20):
+        """Runs a program (its path first, or NAME=VALUE before it) and waits for its end."""
+        since = reader().mark()
+        return Done(self, *self.call(words, timeout), since)
+
+    def doer(self, *steps, flags=(), **more):
+        """doer's steps, a string each: words are separated by blanks, or a tuple of words."""
+        words = []
+        for step in steps:
+            words += ([","] if words else []) + [
+                str(w) for w in (step.split() if isinstance(step, str) else step)]
+        done = self.run("/bin/doer", *flags, *words, **more)
+        assert os.WIFSIGNALED(done.status) or os.WEXITSTATUS(done.status) != 2, \
+            f"doer {flags} {words}: {done.output}"
+        return done
 
 
 STRONG = {"CapAdd": ["SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "NET_ADMIN", "SYS_CHROOT"],

@@ -133,6 +133,7 @@ def reclaim(folder):
     for netns in glob.glob(f"/run/netns/{name}*"):
         subprocess.run(["ip", "netns", "del", os.path.basename(netns)])
     shutil.rmtree(f"/run/containerd/runc/{name}", ignore_errors=True)
+    shutil.rmtree(f"/run/systemd/journal.{name}", ignore_errors=True)
     _unmount_below(folder)
     shutil.rmtree(folder, ignore_errors=True)
 

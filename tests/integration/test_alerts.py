@@ -2,88 +2,22 @@
 """Alerts from a real cause to a real receiver: an out-of-memory kill, a webhook, silences, and what
 outlives the death of either process. The heartbeat, once a second, is the flow that faults meet."""
 
-import http.server
-import json
 import os
 import re
 import signal
-import subprocess
-import threading
 import time
 
+from alerting import OK, Receiver, hmac_by_openssl, log_lines, secret, seqs, with_sink
 from boxes import Running
 from harness import CLIENT, Agent, run, same, wait_until
 from runtimes import docker
-from session import session
 
 MIB = 1 << 20
 
 
-class Receiver:
-    """An HTTP server on loopback that keeps what it gets, and answers as it is told."""
-
-    def __init__(self, port=0):
-        self.got, self.status, self.lock = [], 200, threading.Lock()
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                with outer.lock:
-                    status = outer.status
-                    if status == 200:
-                        outer.got.append((dict(self.headers), body))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        session.at_end(self.close)
-
-    def alerts(self, kind=None):
-        with self.lock:
-            got = [(h, json.loads(b)) for h, b in self.got]
-        return [(h, a) for h, a in got if kind is None or a["kind"] == kind]
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def with_sink(receiver, extra="", more=""):
-    folder = session.temp("alerts")
-    path = f"{folder}/bulkhead.yaml"
-    with open(path, "w") as f:
-        f.write(f"alerts:\n  window: 0s\n{more}  sinks:\n    - type: webhook\n      name: hook\n"
-                f"      url: http://127.0.0.1:{receiver.port}/x\n      retry_min: 100ms\n"
-                f"      retry_max: 500ms\n{extra}")
-    return path, folder
-
-
-def seqs(receiver):
-    return [a["seq"] for _, a in receiver.alerts()]
-
-
-def log_lines(a):
-    lines = []
-    for name in sorted(os.listdir(f"{a.state_dir}/alerts"), reverse=False):
-        if name.endswith(".jsonl"):
-            with open(f"{a.state_dir}/alerts/{name}") as f:
-                lines += [json.loads(line) for line in f]
-    return sorted(lines, key=lambda r: r["seq"])
-
-
 def test_an_out_of_memory_kill_reaches_a_webhook_signed_and_stands_in_the_log():
     r = Receiver()
-    folder = session.temp("key")
-    with open(f"{folder}/key", "w") as f:
-        f.write("a key of the test")
-    path, _ = with_sink(r, f"      hmac_key_file: {folder}/key\n")
+    path = with_sink(r, f"      hmac_key_file: {secret('a key of the test')}\n")
     with Agent(config=path) as a:
         with Running("oom", ["alloc", "oom"], {"Memory": 32 * MIB, "MemorySwap": 32 * MIB}) as c:
             docker().ready(c.id, 40)
@@ -96,11 +30,9 @@ def test_an_out_of_memory_kill_reaches_a_webhook_signed_and_stands_in_the_log():
             assert alert["evidence"], alert
         sent, mac = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})",
                                  headers["X-Bulkhead-Signature"]).groups()
-        body = next(b for h, b in r.got if h["X-Bulkhead-Signature"].endswith(mac))
-        done = subprocess.run(["openssl", "dgst", "-sha256", "-hmac", "a key of the test"],
-                              input=sent.encode() + b"." + body, stdout=subprocess.PIPE,
-                              check=True)
-        same(done.stdout.split()[-1].decode(), mac, "the signature, by openssl")
+        body = next(b for h, b, _ in r.got if h["X-Bulkhead-Signature"].endswith(mac))
+        same(hmac_by_openssl("a key of the test", sent.encode() + b"." + body), mac,
+             "the signature, by openssl")
         assert abs(int(sent) - time.time()) < 60, sent
         line = next(x for x in log_lines(a) if x["id"] == alert["id"])
         same(line, alert, "the line of the log")
@@ -113,15 +45,15 @@ def test_an_out_of_memory_kill_reaches_a_webhook_signed_and_stands_in_the_log():
 
 def test_every_alert_arrives_in_order_after_an_outage_and_kills_of_either_process():
     r = Receiver()
-    path, _ = with_sink(r, "      severity: debug\n", "  heartbeat: 1s\n")
+    path = with_sink(r, "      severity: debug\n", "  heartbeat: 1s\n")
     a = Agent(config=path)
     try:
         wait_until(lambda: len(seqs(r)) >= 2, 15, "the first heartbeats")
-        r.status = 503
+        r.become(503)
         missed = log_lines(a)[-1]["seq"]
         wait_until(lambda: log_lines(a)[-1]["seq"] >= missed + 3, 15, "alerts during the outage")
         os.kill(a.serve_pid(), signal.SIGKILL)
-        r.status = 200
+        r.become(OK)
         wait_until(lambda: seqs(r) and seqs(r)[-1] >= missed + 3, 20, "what the outage held up")
         for _ in range(3):
             pid = wait_until(a.serve_pid, 10, "serve")
@@ -148,7 +80,7 @@ def test_every_alert_arrives_in_order_after_an_outage_and_kills_of_either_proces
 
 def test_a_silence_holds_deliveries_back_and_not_the_log():
     r = Receiver()
-    path, _ = with_sink(r, "      severity: debug\n", "  heartbeat: 1s\n")
+    path = with_sink(r, "      severity: debug\n", "  heartbeat: 1s\n")
     with Agent(config=path) as a:
         wait_until(lambda: r.alerts("heartbeat"), 15, "a heartbeat")
         socket = ("--socket", f"{a.run_dir}/bulkhead.sock")

@@ -62,12 +62,14 @@ struct box {
 	int fd;
 	struct seen seen;
 	struct alert_log *log;
+	struct worker *worker;
 	uint64_t segment, max;
 };
 
 static void box_open(struct box *b)
 {
 	const struct alert_log_settings s = {
+		.worker = b->worker,
 		.state_fd = b->fd,
 		.name = "alerts",
 		.limits = { b->segment ? b->segment : 1u << 20, b->max ? b->max : 1u << 30,
@@ -181,7 +183,38 @@ static void numbers_go_on_when_all_files_were_removed(void **state)
 	box_close(&b);
 	assert_int_equal(unlinkat(b.fd, "alerts/alerts.jsonl", 0), 0);
 	box_open(&b);
+	assert_int_equal(alert_log_stats(b.log).missing, 10);
 	assert_int_equal(put(&b), 11);
+}
+
+static void lines_that_were_cut_off_while_nobody_looked_are_counted(void **state)
+{
+	AUTO_BOX struct box b = box_make("@ x/\n");
+	char current[160];
+
+	(void)state;
+	box_open(&b);
+	put(&b);
+	put(&b);
+	put(&b);
+	box_close(&b);
+	snprintf(current, sizeof(current), "%s/alerts/alerts.jsonl", b.t.path);
+	assert_int_equal(truncate(current, 120), 0); /* in the middle of the second */
+	box_open(&b);
+	assert_int_equal(alert_log_stats(b.log).missing, 2);
+	assert_int_equal(put(&b), 4);
+	assert_int_equal(lines_in(&b, "alerts/alerts.jsonl"), 2);
+	/* the directory too */
+	box_close(&b);
+	unlinkat(b.fd, "alerts/alerts.jsonl", 0);
+	assert_int_equal(unlinkat(b.fd, "alerts", AT_REMOVEDIR), 0);
+	box_open(&b);
+	assert_int_equal(alert_log_stats(b.log).missing, 4);
+	assert_int_equal(put(&b), 5);
+	/* the same end twice is told once */
+	box_close(&b);
+	box_open(&b);
+	assert_int_equal(alert_log_stats(b.log).missing, 0);
 }
 
 static void a_torn_last_line_is_taken_off_at_start(void **state)
@@ -224,7 +257,7 @@ static void hostile_numbers_are_not_believed(void **state)
 {
 	AUTO_BOX struct box b = box_make("@ alerts/alerts.jsonl\n"
 					 "{\"schema\":1,\"seq\":18446744073709551615}\n"
-					 "@ alerts/seq\n99999999999999999999\n"
+					 "@ alerts.seq\n99999999999999999999\n"
 					 "@ alerts/alerts-99999999999999999999.jsonl\nx\n"
 					 "@ alerts/alerts-1.jsonl\nx\n"
 					 "@ alerts/alerts-0000000000000000000a.jsonl\nx\n");
@@ -385,7 +418,6 @@ static void a_removed_directory_is_made_again(void **state)
 	box_open(&b);
 	put(&b);
 	unlinkat(b.fd, "alerts/alerts.jsonl", 0);
-	unlinkat(b.fd, "alerts/seq", 0);
 	assert_int_equal(unlinkat(b.fd, "alerts", AT_REMOVEDIR), 0);
 	put(&b); /* notices; the line waits in memory */
 	alert_log_tick(b.log);
@@ -394,6 +426,12 @@ static void a_removed_directory_is_made_again(void **state)
 	assert_int_equal(alert_log_stats(b.log).pending, 0);
 	assert_int_equal(put(&b), 3);
 	assert_int_equal(lines_in(&b, "alerts/alerts.jsonl"), 2);
+	assert_int_equal(alert_log_stats(b.log).missing, 0); /* only a start tells them */
+	/* what was in it can still be read */
+	AUTO_FD int fd = alert_log_open(b.log, 1);
+
+	assert_true(fd >= 0);
+	assert_int_equal(b.seen.gone, 0);
 }
 
 /* A limit of the file's size stands for a full disk: writes come back short, then fail. */
@@ -440,6 +478,76 @@ static void what_the_disk_refuses_is_told_and_written_later_in_order(void **stat
 	const char *four = strstr(text, "\"seq\":4,");
 
 	assert_true(two && three && four && two < three && three < four);
+}
+
+/* A reader that got line 2 passes over 1, which is in the file but not told of yet. */
+static void a_line_that_is_sent_comes_behind_those_in_the_file(void **state)
+{
+	AUTO_BOX struct box b = box_make("@ x/\n");
+	AUTO(loop_free) struct loop *loop = NULL;
+
+	(void)state;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	assert_int_equal(worker_new(&b.worker, loop, "test", NULL), 0);
+	box_open(&b);
+	put(&b); /* its sync ends when the loop runs, which it does not */
+	const size_t whole = alert_log_stats(b.log).bytes;
+
+	assert_int_equal(b.seen.grew, 0);
+	set_file_limit(whole);
+	put(&b);
+	set_file_limit(RLIM_INFINITY);
+	assert_int_equal(b.seen.lines, 1);
+	assert_int_equal(b.seen.last_line, 2);
+	assert_int_equal(b.seen.grew, 1);
+	assert_int_equal(b.seen.last.bytes, whole);
+	worker_free(b.worker);
+}
+
+/* Who went on to the next file would never come back for the rest of this one. */
+static void a_file_is_left_for_the_next_only_when_all_of_it_is_told(void **state)
+{
+	AUTO_BOX struct box b = box_make("@ x/\n");
+	AUTO(loop_free) struct loop *loop = NULL;
+
+	(void)state;
+	b.segment = 300;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	assert_int_equal(worker_new(&b.worker, loop, "test", NULL), 0);
+	box_open(&b);
+	while (b.seen.grew == 0) /* no sync ends: the loop does not run */
+		put(&b);
+	assert_int_equal(b.seen.last.first_seq, 1);
+	assert_int_equal(b.seen.last.bytes, 0);
+	assert_true(b.seen.last.current);
+	worker_free(b.worker);
+	b.worker = NULL;
+	box_close(&b);
+	box_open(&b); /* another run: all that is there may be read */
+	put(&b);
+	assert_true(b.seen.last.first_seq > 1);
+	AUTO_FD int fd = alert_log_open(b.log, 1);
+
+	assert_true(fd >= 0);
+}
+
+static void what_was_there_at_start_may_be_read_at_once(void **state)
+{
+	AUTO_BOX struct box b = box_make("@ x/\n");
+	AUTO(loop_free) struct loop *loop = NULL;
+
+	(void)state;
+	box_open(&b);
+	put(&b);
+	const uint64_t bytes = alert_log_stats(b.log).bytes;
+
+	box_close(&b);
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	assert_int_equal(worker_new(&b.worker, loop, "test", NULL), 0);
+	box_open(&b);
+	alert_log_each(b.log, on_opened, &b.seen);
+	assert_int_equal(b.seen.last.bytes, bytes);
+	worker_free(b.worker);
 }
 
 static void memory_for_what_the_disk_refuses_is_bounded(void **state)
@@ -547,6 +655,7 @@ int main(void)
 		cmocka_unit_test(lines_are_appended_and_told_when_they_are_on_disk),
 		cmocka_unit_test(numbers_go_on_after_a_restart),
 		cmocka_unit_test(numbers_go_on_when_all_files_were_removed),
+		cmocka_unit_test(lines_that_were_cut_off_while_nobody_looked_are_counted),
 		cmocka_unit_test(a_torn_last_line_is_taken_off_at_start),
 		cmocka_unit_test(a_file_that_is_no_log_is_set_aside),
 		cmocka_unit_test(hostile_numbers_are_not_believed),
@@ -559,6 +668,9 @@ int main(void)
 		cmocka_unit_test(a_file_in_place_of_ours_is_set_aside),
 		cmocka_unit_test(a_removed_directory_is_made_again),
 		cmocka_unit_test(what_the_disk_refuses_is_told_and_written_later_in_order),
+		cmocka_unit_test(a_line_that_is_sent_comes_behind_those_in_the_file),
+		cmocka_unit_test(a_file_is_left_for_the_next_only_when_all_of_it_is_told),
+		cmocka_unit_test(what_was_there_at_start_may_be_read_at_once),
 		cmocka_unit_test(memory_for_what_the_disk_refuses_is_bounded),
 		cmocka_unit_test(numbers_are_not_given_twice_after_a_full_disk),
 		cmocka_unit_test(a_state_directory_that_cannot_be_used_is_tried_again),

@@ -65,7 +65,7 @@ static uint64_t no_clock(struct agent *a)
 
 static void open_alerts(void)
 {
-	const struct alerts_settings s = { &w.services, NULL, w.silences };
+	const struct alerts_settings s = { .services = &w.services, .silences = w.silences };
 
 	assert_int_equal(alerts_new(&w.alerts, &s, NULL), 0);
 }
@@ -234,6 +234,7 @@ static void a_silenced_alert_says_so_and_a_test_is_never_silenced(void **state)
 	assert_int_equal(silence_add(w.silences, &s, NULL), 0);
 	raise_key("a");
 	test.kind = ALERT_TEST;
+	test.key = (struct span){ NULL, 0 };
 	test.sink = SPAN_LIT("hook");
 	alerts_raise(w.alerts, &test);
 	alerts_raise(w.alerts, &test); /* and never folded */
@@ -290,7 +291,7 @@ static void a_log_that_cannot_be_written_is_an_alert_of_its_own(void **state)
 	(void)state;
 	alerts_free(TAKE(w.alerts));
 	unlinkat(w.fd, "alerts/alerts.jsonl", 0);
-	unlinkat(w.fd, "alerts/seq", 0);
+	unlinkat(w.fd, "alerts.seq", 0);
 	assert_int_equal(unlinkat(w.fd, "alerts", AT_REMOVEDIR), 0);
 	tree_write(&w.t, "alerts", "x", 1);
 	open_alerts();
@@ -309,6 +310,54 @@ static void a_log_that_cannot_be_written_is_an_alert_of_its_own(void **state)
 	assert_string_equal(text(l, 1, "rule"), "log-not-writable");
 	assert_string_equal(text(l, 1, "state"), "firing");
 	assert_string_equal(text(l, 2, "state"), "resolved");
+}
+
+static void lines_that_are_gone_at_start_are_an_alert(void **state)
+{
+	(void)state;
+	raise_key("a");
+	raise_key("b");
+	alerts_free(TAKE(w.alerts));
+	assert_int_equal(unlinkat(w.fd, "alerts/alerts.jsonl", 0), 0);
+	open_alerts();
+	alerts_tick(w.alerts);
+	alerts_tick(w.alerts);
+	json_t *l = log_lines();
+
+	assert_int_equal(json_array_size(l), 1);
+	assert_string_equal(text(l, 0, "rule"), "log-lines-missing");
+	assert_non_null(strstr(text(l, 0, "title"), "2 lines"));
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(l, 0), "seq")), 3);
+}
+
+static void many_tests_at_once_are_limited_as_others_are(void **state)
+{
+	struct alert a = { .severity = ALERT_NOTICE,
+			   .kind = ALERT_TEST,
+			   .title = SPAN_LIT("t"),
+			   .rule = SPAN_LIT("test"),
+			   .sink = SPAN_LIT("hook") };
+	struct alerts_state s = { .logs_n = 0 };
+	char key[16];
+
+	(void)state;
+	w.config.alerts_rate = 10;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		a.key = span_str(key);
+		alerts_raise(w.alerts, &a);
+	}
+	alerts_state(w.alerts, &s);
+	assert_in_range(s.held_back, 80, 90);
+	a.key = (struct span){ NULL, 0 };
+	alerts_raise(w.alerts, &a);
+	json_t *l = log_lines();
+
+	assert_int_equal(json_array_size(l), 101);
+	assert_null(json_object_get(json_array_get(l, 100), "deliver"));
+	assert_int_equal(s.rules_n, 1);
+	assert_string_equal(s.rules[0].name, "test");
+	assert_int_equal(s.rules[0].raised, 101);
 }
 
 static void what_fired_before_a_restart_keeps_its_id(void **state)
@@ -539,6 +588,8 @@ int main(void)
 		T(who_heard_of_a_beginning_hears_of_its_end),
 		T(serve_gets_every_file_with_a_descriptor),
 		T(a_log_that_cannot_be_written_is_an_alert_of_its_own),
+		T(lines_that_are_gone_at_start_are_an_alert),
+		T(many_tests_at_once_are_limited_as_others_are),
 		T(what_fired_before_a_restart_keeps_its_id),
 		T(damage_in_what_fired_is_left_out),
 		T(a_heartbeat_beats),

@@ -165,6 +165,31 @@ static void lines_in_memory_take_their_place_and_are_bounded(void **state)
 	for (int i = 0; i < SINK_LOG_MAX_LINES + 10; i++)
 		sink_log_line(l, 9, in_memory(LINE(9, 09)));
 	assert_int_equal(next(l, &at), 9);
+	assert_int_equal(sink_log_stats(l).lines, SINK_LOG_MAX_LINES);
+	assert_int_equal(sink_log_stats(l).lines_refused, 10);
+}
+
+static void too_many_files_make_room_from_the_oldest(void **state)
+{
+	AUTO_TREE struct tree t = tree_make("@ a\n" LINE(3000, 01) "@ b\n" LINE(9, 02));
+	AUTO(sink_log_free) struct sink_log *l = NULL;
+	struct sink_position at = { .seq = 0 };
+	char path[256];
+
+	(void)state;
+	assert_int_equal(sink_log_new(&l, NULL), 0);
+	for (uint64_t i = 1; i <= SINK_LOG_MAX_SEGMENTS; i++)
+		add_file(l, &t, "b", i + 10, false, 1);
+	add_file(l, &t, "a", 3000, true, 0); /* a new one is read */
+	assert_int_equal(next(l, &at), 3000);
+	assert_true(io_join(path, sizeof(path), t.path, "b"));
+	/* one that is older than all is not */
+	assert_int_equal(sink_log_segment(l, 1, 1, false, open(path, O_RDONLY | O_CLOEXEC)),
+			 -ENOSPC);
+	assert_int_equal(sink_log_segment(l, 11, 2, false, -1), -ENOENT); /* made room */
+	assert_int_equal(sink_log_segment(l, 12, 2, false, -1), 0);
+	assert_int_equal(sink_log_stats(l).files, SINK_LOG_MAX_SEGMENTS);
+	assert_int_equal(sink_log_stats(l).files_refused, 2);
 }
 
 static void heads_that_are_not_ours_are_refused(void **state)
@@ -249,6 +274,7 @@ int main(void)
 		cmocka_unit_test(a_reader_of_a_file_that_went_goes_on_behind_it),
 		cmocka_unit_test(an_empty_log_knows_its_next_number),
 		cmocka_unit_test(lines_in_memory_take_their_place_and_are_bounded),
+		cmocka_unit_test(too_many_files_make_room_from_the_oldest),
 		cmocka_unit_test(heads_that_are_not_ours_are_refused),
 		cmocka_unit_test(a_place_comes_back),
 		cmocka_unit_test(any_damage_of_a_place_is_seen),

@@ -269,6 +269,28 @@ static void a_file_gets_the_lines_as_they_are_and_is_bounded(void **state)
 	world_leave(&w);
 }
 
+static void a_file_that_was_renamed_or_removed_is_begun_anew(void **state)
+{
+	AUTO_FREE char *text = malloc(1 << 16);
+	struct world w;
+
+	(void)state;
+	start(&w, WIRE_SINK_FILE, "path=out.jsonl\n");
+	write_lines(&w, 2);
+	wait_done(&w, 2);
+	assert_int_equal(rename("files/out.jsonl", "files/yesterday"), 0);
+	write_lines(&w, 1);
+	wait_done(&w, 3);
+	assert_true(io_read_at(AT_FDCWD, "files/out.jsonl", text, 1 << 16) > 0);
+	assert_int_equal(seq_of(text), 3);
+	assert_int_equal(unlink("files/out.jsonl"), 0);
+	write_lines(&w, 1);
+	wait_done(&w, 4);
+	assert_true(io_read_at(AT_FDCWD, "files/out.jsonl", text, 1 << 16) > 0);
+	assert_int_equal(seq_of(text), 4);
+	world_leave(&w);
+}
+
 static bool is_refused(const struct wire_sink_stat *s)
 {
 	return s->error[0] != '\0';
@@ -367,6 +389,7 @@ int main(void)
 		cmocka_unit_test(syslog_by_tcp_counts_octets_and_connects_again),
 		cmocka_unit_test(the_journal_gets_fields),
 		cmocka_unit_test(a_file_gets_the_lines_as_they_are_and_is_bounded),
+		cmocka_unit_test(a_file_that_was_renamed_or_removed_is_begun_anew),
 		cmocka_unit_test(a_file_elsewhere_is_refused),
 		cmocka_unit_test(alertmanager_hears_of_what_fires_until_it_is_resolved),
 	};

@@ -243,6 +243,28 @@ static void texts_are_cut_at_whole_characters(void **state)
 	free(whole);
 }
 
+/* The name of a program would add a fact of its own, or move a terminal's cursor. */
+static void control_bytes_of_an_attacker_stay_on_their_line(void **state)
+{
+	static const char hostile[] =
+		"{\"schema\":1,\"seq\":7,\"id\":\"X\",\"state\":\"new\",\"time\":"
+		"\"2026-11-22T02:00:00Z\",\"severity\":\"error\",\"kind\":\"rule\",\"title\":"
+		"\"a\\nb \\u001b[1m\",\"host\":\"h\",\"evidence\":[{\"name\":\"process\","
+		"\"value\":\"x\\nimage: trusted\"}]}";
+	struct sink_record *r = record(hostile);
+	json_t *j = sink_alertmanager_alert(r, 0);
+	char text[128];
+
+	(void)state;
+	sink_summary(r, text, sizeof(text));
+	assert_string_equal(text, "[ERROR] a\\x0ab \\x1b[1m - host h");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(j, "annotations"),
+							      "description")),
+			    "host: h\nprocess: x\\x0aimage: trusted");
+	json_decref(j);
+	sink_record_free(r);
+}
+
 static void lines_that_are_no_records_are_refused(void **state)
 {
 	static const char *const bad[] = { "",
@@ -272,6 +294,7 @@ int main(void)
 		cmocka_unit_test(falcosidekick_gets_its_own_fields),
 		cmocka_unit_test(alertmanager_gets_labels_and_annotations),
 		cmocka_unit_test(texts_are_cut_at_whole_characters),
+		cmocka_unit_test(control_bytes_of_an_attacker_stay_on_their_line),
 		cmocka_unit_test(lines_that_are_no_records_are_refused),
 	};
 

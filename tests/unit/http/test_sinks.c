@@ -60,6 +60,17 @@ static void a_failing_receiver_gets_the_same_alert_again(void **state)
 	run_steps(steps, 6, 5, "");
 }
 
+/* A token that ran out is no reason to give alerts up. */
+static void what_is_wrong_with_the_address_is_waited_for(void **state)
+{
+	static const struct step steps[] = { { ACT_STATUS, 401, NULL },
+					     { ACT_STATUS, 403, NULL },
+					     { ACT_STATUS, 404, NULL },
+					     { ACT_STATUS, 407, NULL } };
+	(void)state;
+	run_steps(steps, 4, 3, "");
+}
+
 static void a_receiver_that_hangs_is_left_in_time(void **state)
 {
 	static const struct step steps[] = { { ACT_HANG, 0, NULL } };
@@ -445,6 +456,34 @@ static void lines_that_the_disk_refused_arrive_in_their_place(void **state)
 	receiver_free(r);
 }
 
+static bool has_all_five(const struct wire_sink_stat *s)
+{
+	return s->sent == 5 && s->lag == 0;
+}
+
+static void lines_that_are_nowhere_are_counted_once(void **state)
+{
+	static const struct step steps[] = { { ACT_OK, 200, NULL },
+					     { ACT_STATUS, 400, NULL }, /* read again, one by one */
+					     { ACT_STATUS, 503, NULL } };
+	struct receiver *r = receiver_new(steps, 3, true);
+	struct world w;
+
+	(void)state;
+	world_enter(&w);
+	world_start(&w);
+	send_http(&w, WIRE_SINK_WEBHOOK, r, "batch=10\n");
+	write_lines(&w, 1);
+	receiver_wait(r, 1);
+	w.next_seq = 5; /* 2 to 4 were removed before they could be read */
+	write_line(&w, &(struct line_of){ .state = "new" });
+	w.next_seq = 7;
+	write_lines(&w, 3);
+	assert_int_equal(wait_stat(&w, has_all_five).lost, 4);
+	world_leave(&w);
+	receiver_free(r);
+}
+
 static void bytes_that_are_no_lines_are_passed_over(void **state)
 {
 	static char junk[200000];
@@ -536,6 +575,7 @@ int main(void)
 	const struct CMUnitTest sinks[] = {
 		cmocka_unit_test(alerts_arrive_in_order_each_once),
 		cmocka_unit_test(a_failing_receiver_gets_the_same_alert_again),
+		cmocka_unit_test(what_is_wrong_with_the_address_is_waited_for),
 		cmocka_unit_test(a_receiver_that_hangs_is_left_in_time),
 		cmocka_unit_test(retry_after_is_respected),
 		cmocka_unit_test(what_waits_during_an_outage_arrives_in_order_after_it),
@@ -550,6 +590,7 @@ int main(void)
 		cmocka_unit_test(a_sink_that_is_new_begins_with_now),
 		cmocka_unit_test(a_log_that_began_anew_is_read_from_its_start),
 		cmocka_unit_test(lines_that_the_disk_refused_arrive_in_their_place),
+		cmocka_unit_test(lines_that_are_nowhere_are_counted_once),
 		cmocka_unit_test(bytes_that_are_no_lines_are_passed_over),
 		cmocka_unit_test(files_follow_each_other_and_old_ones_go),
 		cmocka_unit_test(a_secret_that_is_missing_is_told_and_nothing_is_lost),

@@ -150,8 +150,19 @@ static void statistics_come_back_as_sent(void **state)
 	memset(&stats, 0, sizeof(stats));
 	memset(&stats_back, 0, sizeof(stats_back));
 	stats.n = 1;
-	stats.sinks[0] =
-		(struct wire_sink_stat){ "a", 1, 2, 3, 4, 5, 6, 7, WIRE_BREAKER_OPEN, "e" };
+	stats.sinks[0] = (struct wire_sink_stat){ .name = "a",
+						  .sent = 1,
+						  .dead = 2,
+						  .failed = 3,
+						  .retried = 4,
+						  .lag = 5,
+						  .oldest_pending_unix_ns = 6,
+						  .last_success_unix_ns = 7,
+						  .lost = 8,
+						  .misplaced = 12,
+						  .breaker = WIRE_BREAKER_OPEN,
+						  .error = "e" };
+	stats.tables[WIRE_SINK_QUEUE] = (struct wire_sink_table){ 9, 10, 11 };
 	wire_sink_stats_encode(&w, &stats);
 	assert_exact(written(&w), decode_stats);
 	assert_int_equal(wire_sink_stats_decode(written(&w), &stats_back, NULL), 0);
@@ -161,11 +172,17 @@ static void statistics_come_back_as_sent(void **state)
 	assert_int_equal(stats_back.sinks[0].failed, 3);
 	assert_int_equal(stats_back.sinks[0].retried, 4);
 	assert_int_equal(stats_back.sinks[0].lag, 5);
+	assert_int_equal(stats_back.sinks[0].lost, 8);
+	assert_int_equal(stats_back.sinks[0].misplaced, 12);
+	assert_int_equal(stats_back.tables[WIRE_SINK_QUEUE].used, 9);
+	assert_int_equal(stats_back.tables[WIRE_SINK_QUEUE].capacity, 10);
+	assert_int_equal(stats_back.tables[WIRE_SINK_QUEUE].refused, 11);
 	assert_int_equal(stats_back.sinks[0].oldest_pending_unix_ns, 6);
 	assert_int_equal(stats_back.sinks[0].last_success_unix_ns, 7);
 	assert_int_equal(stats_back.sinks[0].breaker, WIRE_BREAKER_OPEN);
 	assert_string_equal(stats_back.sinks[0].error, "e");
-	bytes[2 + 3 + 56] = WIRE_BREAKER_OPEN + 1;
+	bytes[w.len - WIRE_SINK_TABLE_COUNT * 3 * sizeof(uint64_t) - sizeof("e") - 2] =
+		WIRE_BREAKER_OPEN + 1;
 	assert_int_equal(decode_stats(written(&w)), -EPROTO);
 }
 
