@@ -170,6 +170,7 @@ struct agent_detector {
 	bool (*get)(void *ctx, struct span path, struct span query, uint32_t ticket);
 	bool (*command)(void *ctx, struct span path, struct span query, uint32_t ticket);
 	void (*state)(void *ctx, struct alerts_state *out);
+	const struct event_query_hooks *queries; /* for who listens to events */
 };
 
 #endif

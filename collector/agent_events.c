@@ -171,6 +171,9 @@ int agent_events_start(struct agent *a, struct err *e)
 {
 	const struct stream_settings s = { .snapshot = write_snapshot,
 					   .changed = on_changed,
+					   .queries = a->options.detector
+							      ? a->options.detector->queries
+							      : NULL,
 					   .ctx = a };
 
 	return stream_new(&a->stream, a->loop, &s, e);

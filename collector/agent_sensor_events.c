@@ -306,6 +306,7 @@ static void tell(struct agent_sensor *s, const struct event_view *v)
 	if (c) {
 		agent_events_describe(c, &text);
 		ctx.container = &text;
+		ctx.entry = c;
 		if (h->type == EVENT_EXIT)
 			take_exit(c, v);
 	} else if (h->container_cgroup) {

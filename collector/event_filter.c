@@ -7,7 +7,7 @@
 #include "collector/base/buf.h"
 
 #define ALL	  (EVENT_BIT(EVENT_TYPE_COUNT) - EVENT_BIT(EVENT_NONE + 1))
-#define MAX_VALUE 2048
+#define MAX_VALUE EVENT_QUERY_BYTES
 
 void event_filter_init(struct event_filter *f)
 {
@@ -83,6 +83,26 @@ static int set_container(struct event_filter *f, struct span value, struct err *
 	return 0;
 }
 
+static int set_text(char to[EVENT_QUERY_BYTES], const char *name, struct span value, struct err *e)
+{
+	if (value.n >= EVENT_QUERY_BYTES || memchr(value.p, '\0', value.n))
+		return err_set(e, EINVAL, "%s has %zu bytes, expected at most %d", name, value.n,
+			       EVENT_QUERY_BYTES - 1);
+	memcpy(to, value.p, value.n);
+	to[value.n] = '\0';
+	return 0;
+}
+
+static int set_condition(struct event_filter *f, struct span value, struct err *e)
+{
+	return set_text(f->condition, "filter", value, e);
+}
+
+static int set_print(struct event_filter *f, struct span value, struct err *e)
+{
+	return set_text(f->print, "print", value, e);
+}
+
 static int set_host(struct event_filter *f, struct span value, struct err *e)
 {
 	if (!span_eq(value, "0") && !span_eq(value, "1"))
@@ -111,7 +131,8 @@ static const struct {
 	int (*set)(struct event_filter *f, struct span value, struct err *e);
 } keys[] = {
 	{ "container", set_container }, { "type", add_types },	  { "class", add_classes },
-	{ "host", set_host },		{ "format", set_format },
+	{ "host", set_host },		{ "format", set_format }, { "filter", set_condition },
+	{ "print", set_print },
 };
 #define KEYS_N (sizeof(keys) / sizeof(keys[0]))
 
@@ -121,7 +142,8 @@ static int find_key(struct span key, struct err *e)
 		if (span_eq(key, keys[i].key))
 			return (int)i;
 	return err_set(e, EINVAL,
-		       "no parameter '%.*s'; known are container, type, class, host, format",
+		       "no parameter '%.*s'; known are container, type, class, host, format, "
+		       "filter, print",
 		       (int)(key.n < 40 ? key.n : 40), key.p);
 }
 
@@ -136,6 +158,7 @@ int event_filter_set(struct event_filter *f, struct span key, struct span value,
 
 void event_filter_finish(struct event_filter *f)
 {
+	f->typed = f->types != 0;
 	if (f->types == 0)
 		f->types = ALL & ~EVENT_FILTER_ON_DEMAND & ~class_types(EVENT_CLASS_CONTROL);
 	if (f->container_n > 0)

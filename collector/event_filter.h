@@ -8,7 +8,9 @@
  *              RECV, which the kernel's side tells on demand alone, must be named
  *   class      process, file, network, isolation: their types, STAT and RECV again excepted
  *   host       0: events of containers alone
- *   format     what the events become */
+ *   format     what the events become
+ *   filter     a condition in the language of rules; types that cannot pass are not asked for
+ *   print      a text with fields in it ("%proc.name %fd.name"), in place of JSON */
 #ifndef BULKHEAD_EVENT_FILTER_H
 #define BULKHEAD_EVENT_FILTER_H
 
@@ -17,9 +19,11 @@
 
 #include "collector/base/err.h"
 #include "collector/base/parse.h"
+#include "collector/event_query.h"
 #include "collector/event_view.h"
 #include "collector/wire.h"
 
+#define EVENT_FILTER_MAX_QUERY	   8192 /* bytes, encoded */
 #define EVENT_FILTER_MAX_CONTAINER 256
 #define EVENT_FILTER_MIN_PREFIX	   4
 
@@ -34,8 +38,10 @@ struct event_filter {
 	uint64_t types;				    /* EVENT_BIT mask of what passes */
 	char container[EVENT_FILTER_MAX_CONTAINER]; /* "": any */
 	size_t container_n;
-	bool host; /* events of no container pass */
+	bool host;  /* events of no container pass */
+	bool typed; /* types were named */
 	enum wire_event_format format;
+	char condition[EVENT_QUERY_BYTES], print[EVENT_QUERY_BYTES]; /* "": none */
 };
 
 /* All that is wanted without a query. */

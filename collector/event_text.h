@@ -9,6 +9,8 @@
 #include "collector/event_view.h"
 #include "collector/process.h"
 
+struct container;
+
 struct event_container { /* what is told of the container; empty spans where not known */
 	struct span id, name, image, runtime, pod_name, pod_namespace;
 };
@@ -16,6 +18,7 @@ struct event_container { /* what is told of the container; empty spans where not
 struct event_context {
 	const struct process *process;		 /* or NULL */
 	const struct event_container *container; /* NULL: of the host, or not known */
+	const struct container *entry;		 /* of the agent's table; NULL: none, or a replay */
 	uint64_t unix_minus_boot_ns;
 };
 

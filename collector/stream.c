@@ -19,8 +19,9 @@ struct subscription {
 	struct peer *peer; /* NULL: free */
 	uint32_t id;
 	struct event_filter filter;
-	uint64_t missed; /* since the last frame */
-	char *data;	 /* bytes at..n wait */
+	struct event_query *query; /* its condition and format; NULL: none */
+	uint64_t missed;	   /* since the last frame */
+	char *data;		   /* bytes at..n wait */
 	size_t at, n, cap;
 	struct told *told; /* of a recorder */
 	size_t told_n;
@@ -31,6 +32,7 @@ struct stream {
 	struct loop_source *retry;
 	uint64_t mask, sent, missed, refused;
 	struct buf text[2];	      /* the event as JSON and as a line, made when wanted */
+	struct buf own;		      /* as one subscription's own format has it */
 	struct buf container;	      /* the event's container as an item */
 	uint32_t subscriptions, next; /* next: whose turn it is to be first */
 	uint8_t frame[WIRE_EVENTS_BYTES + 32];
@@ -85,8 +87,10 @@ static void put_item(struct subscription *q, enum recording_type type, struct sp
 	q->n += w.len + bytes.n;
 }
 
-static void release(struct subscription *q)
+static void release(struct stream *s, struct subscription *q)
 {
+	if (q->query)
+		s->settings.queries->free(q->query);
 	free(q->data);
 	free(q->told);
 	*q = (struct subscription){ .peer = NULL };
@@ -120,7 +124,7 @@ static struct subscription *find(struct stream *s, const struct peer *p, uint32_
 
 static void drop(struct stream *s, struct subscription *q)
 {
-	release(q);
+	release(s, q);
 	s->subscriptions--;
 }
 
@@ -139,6 +143,25 @@ static struct subscription *place(struct stream *s, enum wire_event_format forma
 										 : free_place;
 }
 
+static int add_query(struct stream *s, struct subscription *q, struct err *e)
+{
+	struct event_filter *f = &q->filter;
+	const struct event_query_hooks *h = s->settings.queries;
+	uint64_t types = UINT64_MAX;
+
+	if (!f->condition[0] && !f->print[0])
+		return 0;
+	if (f->format == WIRE_EVENTS_RECORD)
+		return err_set(e, EINVAL, "a recording takes no filter and no format");
+	if (!h)
+		return err_set(e, EINVAL, "there is nothing that knows conditions");
+	int r = h->make(h->ctx, span_str(f->condition), span_str(f->print), &types, &q->query, e);
+
+	if (r == 0 && types != UINT64_MAX)
+		f->types = f->typed ? f->types & types : types;
+	return r;
+}
+
 int stream_subscribe(struct stream *s, struct peer *p, uint32_t request_id,
 		     const struct event_filter *f, struct err *e)
 {
@@ -151,9 +174,15 @@ int stream_subscribe(struct stream *s, struct peer *p, uint32_t request_id,
 		return err_set(e, EBUSY, "too many listen to events already");
 	}
 	*q = (struct subscription){ .peer = p, .id = request_id, .filter = *f };
+	int r = add_query(s, q, e);
+
+	if (r < 0) {
+		release(s, q);
+		return r;
+	}
 	q->told = f->format == WIRE_EVENTS_RECORD ? calloc(MAX_TOLD, sizeof(*q->told)) : NULL;
 	if (f->format == WIRE_EVENTS_RECORD && !q->told) {
-		release(q);
+		release(s, q);
 		return err_set(e, ENOMEM, "no memory for a subscription");
 	}
 	s->subscriptions++;
@@ -295,6 +324,40 @@ static void miss(struct stream *s, struct subscription *q)
 	s->missed++;
 }
 
+static void add_bytes(struct stream *s, struct subscription *q, const struct buf *b)
+{
+	char *to = b->failed ? NULL : reserve(q, b->len);
+
+	if (!to) {
+		miss(s, q);
+		return;
+	}
+	memcpy(to, b->data, b->len);
+	q->n += b->len;
+	s->sent++;
+}
+
+/* Foreign text is made visible: a line stays a line. */
+static void add_own(struct stream *s, struct subscription *q)
+{
+	struct buf *text = &s->own;
+	size_t at;
+
+	buf_clear(text);
+	s->settings.queries->print(q->query, text);
+	at = text->len;
+	if (!text->failed && at > 0) {
+		AUTO_BUF struct buf raw = { .fd = -1 };
+
+		buf_init(&raw, STREAM_LONGEST);
+		buf_add(&raw, text->data, at);
+		buf_clear(text);
+		buf_add_visible(text, (struct span){ raw.data, raw.failed ? 0 : raw.len });
+	}
+	buf_add_char(text, '\n');
+	add_bytes(s, q, text);
+}
+
 static void add_text(struct stream *s, struct subscription *q, const struct event_view *v,
 		     const struct event_context *c)
 {
@@ -308,15 +371,7 @@ static void add_text(struct stream *s, struct subscription *q, const struct even
 			event_line(b, v, c);
 		buf_add_char(b, '\n');
 	}
-	char *to = b->failed ? NULL : reserve(q, b->len);
-
-	if (!to) {
-		miss(s, q);
-		return;
-	}
-	memcpy(to, b->data, b->len);
-	q->n += b->len;
-	s->sent++;
+	add_bytes(s, q, b);
 }
 
 static void make_container(struct stream *s, const struct event_view *v,
@@ -417,7 +472,11 @@ void stream_event(struct stream *s, const struct event_view *v, const struct eve
 						     c->container ? c->container->id : none,
 						     c->container ? c->container->name : none);
 
-		if (passes && q->told)
+		if (passes && q->query && !s->settings.queries->pass(q->query, v, c))
+			continue;
+		if (passes && q->filter.print[0])
+			add_own(s, q);
+		else if (passes && q->told)
 			add_record(s, q, v, c);
 		else if (passes)
 			add_text(s, q, v, c);
@@ -514,6 +573,7 @@ int stream_new(struct stream **out, struct loop *loop, const struct stream_setti
 	s->settings.max = max;
 	buf_init(&s->text[0], STREAM_LONGEST);
 	buf_init(&s->text[1], STREAM_LONGEST);
+	buf_init(&s->own, STREAM_LONGEST);
 	buf_init(&s->container, SNAPSHOT_CONTAINER_MAX);
 	int r = loop_add_timer(loop, 0, 0, on_retry, s, &s->retry, e);
 
@@ -528,9 +588,10 @@ void stream_free(struct stream *s)
 	if (!s)
 		return;
 	for (uint32_t i = 0; i < s->settings.max; i++)
-		release(&s->list[i]);
+		release(s, &s->list[i]);
 	buf_release(&s->text[0]);
 	buf_release(&s->text[1]);
+	buf_release(&s->own);
 	buf_release(&s->container);
 	loop_remove(s->retry);
 	free(s);

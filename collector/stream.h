@@ -27,6 +27,7 @@ struct stream_settings {
 	void (*snapshot)(void *ctx, struct stream_snapshot *to);
 	/* Other types are wanted than before; NULL is fine. */
 	void (*changed)(void *ctx, uint64_t type_mask);
+	const struct event_query_hooks *queries; /* NULL: conditions are refused */
 	void *ctx;
 	uint32_t max; /* subscriptions; 0: STREAM_MAX_SUBSCRIPTIONS */
 };

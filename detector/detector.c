@@ -33,7 +33,11 @@ static int start_rules(struct detector *d, struct err *e)
 						   .alerts = d->alerts,
 						   .audit = d->audit };
 
-	return detector_rules_new(&d->rules, &s, e);
+	int r = detector_rules_new(&d->rules, &s, e);
+
+	if (r == 0)
+		rule_query_hooks(&d->event_queries, detector_rules_world(d->rules));
+	return r;
 }
 
 static int start(void *ctx, const struct agent_services *s, struct err *e)
@@ -228,6 +232,7 @@ int detector_new(struct detector **out, struct err *e)
 		.get = detector_get,
 		.command = detector_command,
 		.state = state,
+		.queries = &d->event_queries,
 	};
 	*out = d;
 	return 0;

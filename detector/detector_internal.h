@@ -11,6 +11,7 @@
 #include "detector/detector.h"
 #include "detector/detector_rules.h"
 #include "detector/flight.h"
+#include "detector/rule_query.h"
 
 struct detector {
 	struct agent_detector hooks;
@@ -24,6 +25,7 @@ struct detector {
 	struct alerts *alerts;
 	struct audit *audit;
 	struct detector_rules *rules;
+	struct event_query_hooks event_queries;
 	struct alerts_watch audit_watch;
 	struct wire_sink_stats sinks;
 	bool sinks_known;

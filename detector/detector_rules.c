@@ -66,33 +66,33 @@ void rules_taken(struct detector_rules *r)
 
 /* --- what is not in an event --------------------------------------------------------------- */
 
-static uint64_t key_of_event(const struct detector_rules *r)
+/* One number for a container, whichever hierarchy an event names; 0: the host. */
+static uint64_t key_of_container(const struct container *c)
 {
-	return r->ev.view->head->container_cgroup;
+	if (!c)
+		return 0;
+	return c->unified_inode ? c->unified_inode : c->inode;
 }
 
 static bool user_name(void *ctx, const struct container *c, uint32_t uid, struct span *name)
 {
 	struct detector_rules *r = ctx;
 
-	(void)c;
-	return users_user(r->users, key_of_event(r), uid, mono_ns(), name);
+	return users_user(r->users, key_of_container(c), uid, mono_ns(), name);
 }
 
 static bool group_name(void *ctx, const struct container *c, uint32_t gid, struct span *name)
 {
 	struct detector_rules *r = ctx;
 
-	(void)c;
-	return users_group(r->users, key_of_event(r), gid, mono_ns(), name);
+	return users_group(r->users, key_of_container(c), gid, mono_ns(), name);
 }
 
 static bool home_of(void *ctx, const struct container *c, uint32_t uid, struct span *home)
 {
 	struct detector_rules *r = ctx;
 
-	(void)c;
-	return users_home(r->users, key_of_event(r), uid, mono_ns(), home);
+	return users_home(r->users, key_of_container(c), uid, mono_ns(), home);
 }
 
 static size_t names_of(void *ctx, const struct container *c, const uint8_t *address, uint8_t length,
@@ -100,9 +100,7 @@ static size_t names_of(void *ctx, const struct container *c, const uint8_t *addr
 {
 	struct detector_rules *r = ctx;
 
-	(void)c;
-	return dns_names_find(r->dns, key_of_event(r), address, length, r->ev.view->head->boot_ns,
-			      out, cap);
+	return dns_names_find(r->dns, key_of_container(c), address, length, boot_ns(), out, cap);
 }
 
 /* An event may tell what later ones are asked about. */
@@ -110,18 +108,20 @@ static void learn(struct detector_rules *r, const struct event_view *v, const st
 {
 	const struct event_head *h = v->head;
 	const struct span path = v->strings[h->type == EVENT_RENAME ? TAG_PATH2 : TAG_PATH];
+	const uint64_t key = key_of_container(of);
 
+	if (!of && h->container_cgroup)
+		return; /* of a container that is not known yet: not of the host */
 	if (h->type == EVENT_DNS)
-		dns_names_event(r->dns, v, h->container_cgroup);
+		dns_names_event(r->dns, v, key);
 	if (h->type == EVENT_EXEC && h->result >= 0 && of) {
-		dns_names_exec(r->dns, v, h->container_cgroup);
-		users_container(r->users, h->container_cgroup, (pid_t)h->pid, h->start_boot_ns,
-				mono_ns());
+		dns_names_exec(r->dns, v, key);
+		users_container(r->users, key, (pid_t)h->pid, h->start_boot_ns, mono_ns());
 	}
 	if (((h->type == EVENT_OPEN && (v->open->access & ACCESS_WRITE)) ||
 	     h->type == EVENT_RENAME) &&
 	    users_is_file(path))
-		users_changed(r->users, h->container_cgroup, mono_ns());
+		users_changed(r->users, key, mono_ns());
 }
 
 /* --- one match ----------------------------------------------------------------------------- */
@@ -271,16 +271,10 @@ void detector_rules_event(struct detector_rules *r, const struct event_view *v,
 
 void detector_rules_life(struct detector_rules *r, const struct container *c, enum agent_life what)
 {
-	const uint64_t keys[] = { c->inode, c->unified_inode };
-
 	if (what != LIFE_STOPPED && what != LIFE_DESTROYED)
 		return;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (!keys[i])
-			continue;
-		users_forget(r->users, keys[i]);
-		dns_names_forget(r->dns, keys[i]);
-	}
+	users_forget(r->users, key_of_container(c));
+	dns_names_forget(r->dns, key_of_container(c));
 }
 
 /* --- as a whole ---------------------------------------------------------------------------- */
@@ -392,4 +386,9 @@ void detector_rules_state(const struct detector_rules *r, struct alerts_state *o
 	s->hits_refused = r->rules->hits_refused;
 	s->pattern_limits = p.match_limit;
 	s->values_refused = p.values_full;
+}
+
+const struct field_world *detector_rules_world(const struct detector_rules *r)
+{
+	return &r->world;
 }

@@ -38,6 +38,8 @@ void detector_rules_life(struct detector_rules *r, const struct container *c, en
 void detector_rules_reload(struct detector_rules *r, uint32_t ticket);
 void detector_rules_tick(struct detector_rules *r); /* about each second: files that changed */
 
+/* What fields ask that is in no event: for conditions of others. As long as r. */
+const struct field_world *detector_rules_world(const struct detector_rules *r);
 void detector_rules_json(struct buf *b, const struct detector_rules *r); /* GET /api/v1/rules */
 void detector_rules_state(const struct detector_rules *r, struct alerts_state *out);
 

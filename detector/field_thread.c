@@ -66,6 +66,18 @@ size_t get_proc_leader(const struct field_ref *r, struct field_event *ev, struct
 	return field_bool_value(out, cap, ids.session == ids.pid);
 }
 
+/* An exec tells it; later calls may change it, and are not told. */
+size_t get_proc_group_leader(const struct field_ref *r, struct field_event *ev,
+			     struct field_value *out, size_t cap)
+{
+	const struct event_view *v = ev->view;
+
+	(void)r;
+	if (v->head->type != EVENT_EXEC || v->head->result < 0)
+		return 0;
+	return field_bool_value(out, cap, v->exec->flags & EXEC_GROUP_LEADER);
+}
+
 size_t get_proc_login_shell(const struct field_ref *r, struct field_event *ev,
 			    struct field_value *out, size_t cap)
 {

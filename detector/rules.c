@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/base/clock.h"
+#include "detector/rule_fault.h"
 
 #define ARENA_BYTES (64U << 20)
 
@@ -163,20 +164,20 @@ static int with_exceptions(struct rules *r, const struct rules_settings *s, cons
 
 static void tell(struct rules *r, const struct rule *rule, bool error, const char *text)
 {
-	rule_message_add(&r->set.arena, &r->set.messages, error, rule->file, rule->line, 0,
-			 SPAN_LIT("rule"), rule->name, "%s", text);
+	struct rule_fault at;
+	const struct span what = rule_fault_split(rule, text, &at);
+
+	rule_message_add(&r->set.arena, &r->set.messages, error, at.file, at.line, at.column,
+			 SPAN_LIT("rule"), rule->name, "%.*s", (int)what.n, what.p);
 }
 
 static int compile_output(struct rules *r, struct rules_rule *one, struct err *e)
 {
-	struct span text = one->rule->output.text;
-	struct span suggested = span_str(rule_output_suggested);
-	struct span whole = arena_printf(&r->arena, "%.*s %.*s", (int)text.n, text.p,
-					 (int)suggested.n, suggested.p);
+	struct span text = rule_output_with_suggested(&r->arena, one->rule->output.text);
 
-	if (!whole.p)
+	if (!text.p)
 		return err_set(e, ENOMEM, "no memory for rules");
-	return rule_output_compile(&r->arena, one->rule->output.source, whole, &one->output, e);
+	return rule_output_compile(&r->arena, one->rule->output.source, text, &one->output, e);
 }
 
 static int compile(struct rules *r, const struct rules_settings *s, struct rules_rule *one,
@@ -200,7 +201,8 @@ static int compile(struct rules *r, const struct rules_settings *s, struct rules
 
 static void not_served(struct rules *r, struct rules_rule *one, const char *why)
 {
-	struct span kept = arena_copy(&r->arena, span_str(why));
+	struct rule_fault at;
+	struct span kept = arena_copy(&r->arena, rule_fault_split(one->rule, why, &at));
 
 	one->state = RULE_NOT_SERVED;
 	one->reason = kept.p ? kept.p : "";

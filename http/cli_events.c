@@ -11,6 +11,9 @@ static const char help[] =
 	"as\n"
 	"fast as it comes is left out and counted on stderr.\n\n" CLI_STREAM_HELP
 	"      --format FORMAT json (default) or text\n"
+	"      --filter CONDITION  as in rules: 'evt.type = openat and fd.name startswith /etc'\n"
+	"  -p, --print FORMAT  a text with fields in it: '%evt.time %proc.name %fd.name';\n"
+	"                      'bulkhead rules fields' lists the fields of both\n"
 	"      --count N       ends after N events\n"
 	"      --seconds TIME  ends after this time: 90, 90s, 15m\n"
 	"      --socket PATH   where bulkheadd listens ($BULKHEAD_RUN_DIR/bulkhead.sock or\n"
@@ -74,19 +77,21 @@ static bool bad_number(const char *name)
 	return false;
 }
 
-enum { OPT_FORMAT = CLI_OPT_STREAM_OWN, OPT_COUNT, OPT_SECONDS };
+enum { OPT_FORMAT = CLI_OPT_STREAM_OWN, OPT_COUNT, OPT_SECONDS, OPT_FILTER };
 
 static bool take(struct events *v, struct buf *query, int option)
 {
 	if (option == OPT_FORMAT)
 		cli_query_add(query, "format", optarg);
+	else if (option == OPT_FILTER || option == 'p')
+		cli_query_add(query, option == 'p' ? "print" : "filter", optarg);
 	else if (option == OPT_COUNT)
 		return (parse_u64(span_str(optarg), &v->left) && v->left > 0) ||
 		       bad_number("count");
 	else
 		return (cli_parse_duration(optarg, &v->stream.seconds) && v->stream.seconds > 0) ||
 		       bad_number("seconds");
-	if (strcmp(optarg, "record") != 0)
+	if (option != OPT_FORMAT || strcmp(optarg, "record") != 0)
 		return true;
 	fprintf(stderr, "'bulkhead record' makes recordings.\n");
 	return false;
@@ -99,18 +104,20 @@ int cli_events(int argc, char **argv)
 						 { "count", required_argument, NULL, OPT_COUNT },
 						 { "seconds", required_argument, NULL,
 						   OPT_SECONDS },
+						 { "filter", required_argument, NULL, OPT_FILTER },
+						 { "print", required_argument, NULL, 'p' },
 						 CLI_COMMON_OPTIONS };
 	struct cli_options common = { .command = "events", .help = help };
 	AUTO_BUF struct buf query = { .fd = -1 };
 	struct events v = { .stream = { .to_stdout = true, .events = on_events } };
 	int option, r = CLI_GO_ON;
 
-	buf_init(&query, 4096);
+	buf_init(&query, 16384);
 	optind = 0;
-	while (r == CLI_GO_ON && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while (r == CLI_GO_ON && (option = getopt_long(argc, argv, "hp:", options, NULL)) != -1) {
 		if (cli_stream_option(&query, option))
 			continue;
-		if (option >= CLI_OPT_STREAM_OWN)
+		if (option >= CLI_OPT_STREAM_OWN || option == 'p')
 			r = take(&v, &query, option) ? CLI_GO_ON : cli_bad_usage("events");
 		else
 			r = cli_common_option(&common, option);
