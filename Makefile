@@ -205,7 +205,9 @@ FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
 	collector/identity.c collector/kmsg.c collector/procstat.c http/request.c \
 	$(wildcard collector/event_json*.c) collector/event_view.c collector/event_names.c \
 	collector/event_text.c collector/json_put.c collector/redact.c collector/redact_text.c \
-	$(wildcard detector/condition*.c detector/rule_file*.c detector/rule_set*.c) detector/dns.c
+	$(wildcard detector/condition*.c detector/rule_*.c detector/field*.c) detector/dns.c \
+	detector/evt_type.c detector/byte_map.c detector/prefix_set.c detector/pattern.c \
+	collector/container.c $(wildcard collector/metadata*.c) collector/resolve_text.c
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZERS := $(addprefix $(FUZZ_DIR)/,$(FUZZ_NAMES))
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -pthread -I. -D_GNU_SOURCE -DBULKHEAD_VERSION='"fuzz"' \
@@ -218,7 +220,8 @@ $(FUZZ_DIR)/obj/%.o: %.c Makefile
 $(FUZZ_DIR)/libfuzz.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(FUZZ_SRC))
 $(FUZZ_DIR)/fuzz_%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/libfuzz.a
 	$(call say,LD,$@)
-	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -lzstd -lm
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -ljansson -lseccomp -lpcre2-8 \
+		-lzstd -lm
 fuzz: $(FUZZERS)
 	@:
 
@@ -260,10 +263,13 @@ run:
 SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 CONFDIR = $(SYSCONFDIR)/bulkhead
+RULESDIR = $(PREFIX)/share/bulkhead/rules
 install: build-as-user
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(CONFDIR)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(CONFDIR) \
+		$(DESTDIR)$(CONFDIR)/rules.d $(DESTDIR)$(RULESDIR)
 	install -m 755 $(OUT)/bulkheadd $(DESTDIR)$(SBINDIR)/bulkheadd
 	install -m 755 $(OUT)/bulkhead $(DESTDIR)$(BINDIR)/bulkhead
+	install -m 644 $(wildcard rules/*.yaml) rules/README.md $(DESTDIR)$(RULESDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|g; s|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.service \
 		> $(DESTDIR)$(UNITDIR)/bulkhead.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/bulkhead.service
@@ -282,6 +288,9 @@ uninstall:
 		systemctl disable --now bulkhead 2>/dev/null || true
 	rm -f $(DESTDIR)$(SBINDIR)/bulkheadd $(DESTDIR)$(BINDIR)/bulkhead \
 		$(DESTDIR)$(UNITDIR)/bulkhead.service
+	rm -f $(addprefix $(DESTDIR)$(RULESDIR)/,$(notdir $(wildcard rules/*.yaml)) README.md)
+	@rmdir --ignore-fail-on-non-empty $(DESTDIR)$(RULESDIR) $(DESTDIR)$(PREFIX)/share/bulkhead \
+		2>/dev/null || true
 	@[ -n "$(DESTDIR)" ] || ! [ -d /run/systemd/system ] || systemctl daemon-reload
 	@echo "left in place: $(DESTDIR)$(CONFDIR) (settings), $(DESTDIR)/var/lib/bulkhead (tokens," \
 		"history), the user bulkhead (userdel bulkhead removes it)"
