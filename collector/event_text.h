@@ -18,8 +18,8 @@ struct event_container { /* what is told of the container; empty spans where not
 struct event_context {
 	const struct process *process;		 /* or NULL */
 	const struct event_container *container; /* NULL: of the host, or not known */
-	const struct container *entry;		 /* of the agent's table; NULL: none, or a replay */
 	uint64_t unix_minus_boot_ns;
+	const struct container *entry; /* of the agent's table; NULL: none, or a replay */
 };
 
 void event_json(struct buf *b, const struct event_view *v, const struct event_context *c);

@@ -120,7 +120,7 @@ class Agent:
                  arguments=(), port=None):
         self.folder = folder or session.temp("agent")
         self.port = port or free_port()
-        self.settings = {"user": "auto", **(settings or {})}
+        self.settings = {"user": "auto", **self.no_rules(config, arguments), **(settings or {})}
         self.config = config
         self.arguments = list(arguments)
         self.process = self.token = None
@@ -131,6 +131,13 @@ class Agent:
         if ready and rounds:
             wait_until(lambda: self.metrics().find("container_last_seen", id="/"), 5,
                        "the first sample of the machine")
+
+    @staticmethod
+    def no_rules(config, arguments):
+        """Rules are on by default: only a test that names some has any."""
+        named = "--rules" in arguments or (config and re.search(
+            r"^rules:", read_text(config, ""), re.M))
+        return {} if named else {"rules.files": ""}
 
     def argv(self):
         argv = [DAEMON, "--listen", f"127.0.0.1:{self.port}", "--state-dir", self.state_dir,
