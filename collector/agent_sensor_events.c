@@ -296,6 +296,9 @@ static void tell(struct agent_sensor *s, const struct event_view *v)
 	const struct event_head *h = v->head;
 	struct container *c = agent_sensor_find(a, h->container_cgroup, h->hierarchy);
 
+	/* the cgroup is known by now, where it was not when the kernel told */
+	if (!c && (h->flags & EVENT_PENDING))
+		c = agent_sensor_find(a, h->cgroup_id, h->hierarchy);
 	if (is_told_already(s, h))
 		return;
 	bool wanted = h->type != EVENT_CGROUP_ATTACH || place_move(s, v, &c);

@@ -60,66 +60,20 @@ static void describe(const struct audit *a, const struct container *c, struct al
 /* --- commands ----------------------------------------------------------------------------------
  */
 
-static struct span base_name(struct span path)
-{
-	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
-
-	return slash ? (struct span){ slash + 1, (size_t)(path.p + path.n - slash - 1) } : path;
-}
-
-static bool is_shell_name(struct span name)
-{
-	static const char *const shells[] = { "sh",   "bash",  "dash", "ash", "zsh",
-					      "ksh",  "ksh93", "mksh", "csh", "tcsh",
-					      "fish", "rbash", "pwsh" };
-
-	if (name.n > 0 && name.p[0] == '-') /* a login shell's first argument */
-		name = (struct span){ name.p + 1, name.n - 1 };
-	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++)
-		if (span_eq(name, shells[i]))
-			return true;
-	return false;
-}
-
-bool audit_is_shell(struct span exe, struct span args)
-{
-	struct span name = base_name(exe), first;
-
-	if (!span_eq(name, "busybox") && !span_eq(name, "toybox"))
-		return is_shell_name(name);
-	if (!span_next(&args, '\0', &first))
-		return false;
-	first = base_name(first);
-	if ((span_eq(first, "busybox") || span_eq(first, "toybox")) &&
-	    !span_next(&args, '\0', &first))
-		return false;
-	return is_shell_name(first);
-}
-
 /* Made inside by somebody outside, not only a descendant of such a one. */
 static bool is_entry(const struct event_view *v, const struct process *p)
 {
 	return p->injected && (v->head->flags & EVENT_OUTSIDE);
 }
 
-/* Somebody sits there: at a terminal, or logged in without one. */
-static bool is_session(const struct event_view *v)
+/* What people type is noted by rules tagged "audit". */
+static const char *rule_of(const struct event_view *v, const struct process *p)
 {
-	return v->head->tty || v->head->loginuid != UINT32_MAX;
-}
-
-/* A shell without anybody is what daemons and packages of the host run all day; in a container it
- * is seldom, and what an intruder starts with. */
-static const char *rule_of(const struct event_view *v, const struct process *p, bool contained)
-{
-	if (contained && is_entry(v, p))
+	if (!v->head->container_cgroup)
+		return NULL;
+	if (is_entry(v, p))
 		return "container.exec";
-	if (contained && p->first)
-		return "container.first_process";
-	if (is_session(v) ||
-	    (contained && audit_is_shell(v->strings[TAG_PATH], v->strings[TAG_ARGS])))
-		return "shell.command";
-	return NULL;
+	return p->first ? "container.first_process" : NULL;
 }
 
 static void add_command(struct buf *b, const struct event_view *v)
@@ -149,16 +103,15 @@ void audit_event(struct audit *a, const struct event_view *v, const struct event
 	if (v->head->type != EVENT_EXEC || v->head->result < 0 || !p ||
 	    !a->services->config->alerts_audit)
 		return;
-	rule = rule_of(v, p, v->head->container_cgroup != 0);
+	rule = rule_of(v, p);
 	if (!rule)
 		return;
 	if (strcmp(rule, "container.exec") == 0)
 		record.severity = ALERT_NOTICE;
 	buf_init(&title, 8192);
 	buf_add_str(&title, strcmp(rule, "container.exec") == 0 ? "entered a container: "
-			    : p->first && v->head->container_cgroup != 0
-				    ? "first process of a container: "
-				    : "");
+								: "first process of a "
+								  "container: ");
 	add_command(&title, v);
 	record.rule = span_str(rule);
 	record.title = (struct span){ title.data, title.failed ? 0 : title.len };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* audit - who did what: containers that came and went, who entered them, shell commands, changes of
- * bulkhead itself. Records of kind "audit" in a log of their own, STATE/audit/audit.jsonl.
+/* audit - who did what: containers that came and went, who entered them, what rules tagged "audit"
+ * match, changes of bulkhead itself. Records of kind "audit" in a log of their own,
+ * STATE/audit/audit.jsonl.
  *
  * Owner: the loop's thread. Nothing is folded; what one container or the host writes beyond a rate
  * is counted, and told with its next record. */
@@ -33,8 +34,5 @@ void audit_configure(struct audit *a);
 void audit_serve_up(struct audit *a);
 struct alert_log *audit_log(struct audit *a);
 void audit_state(const struct audit *a, struct alerts_state *out);
-
-/* "bash", "/bin/sh", "busybox" (it may be another tool: args decide) */
-bool audit_is_shell(struct span exe, struct span args);
 
 #endif

@@ -13,7 +13,7 @@
 #include "detector/detector_rules_internal.h"
 
 #define TEXT_BYTES  (256U << 10) /* of an alert's title and facts */
-#define TITLE_BYTES 1024
+#define TITLE_BYTES 2048
 #define WANT_ARENA  (4U << 20)
 
 /* --- what the rules want of the kernel's side ---------------------------------------------- */

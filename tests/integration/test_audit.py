@@ -11,13 +11,14 @@ from boxes import MIB, Running
 from harness import CLIENT, Agent, run, same, skip, wait_until
 from runtimes import docker, once
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NOBODY = 2 ** 32 - 1
 
 
 @once
 def agent():
     docker()
-    a = Agent()
+    a = Agent({"rules.files": f"{ROOT}/rules"})
     if a.status()["sensor"]["mode"] == "off":
         skip("the kernel sensor is off here")
     return a
@@ -117,7 +118,7 @@ def without_session(*argv, loginuid=None):
 
 
 def typed(mark):
-    return [r for r in by_api("rule=shell.command") if mark in r["title"]]
+    return [r for r in by_api("rule=Command+of+a+person") if mark in r["title"]]
 
 
 def test_commands_of_a_session_are_in_the_audit_and_shells_of_daemons_are_not():
@@ -132,7 +133,7 @@ def test_commands_of_a_session_are_in_the_audit_and_shells_of_daemons_are_not():
     assert record["container"] is None, record
     assert record["process"]["tty"], record["process"]
     same(typed(f"{mark}-daemon"), [], "a shell without a session")  # it came before
-    shown = [r["title"] for r in by_command("--rule", "shell.command")]
+    shown = [r["title"] for r in by_command("--rule", "Command of a person")]
     assert any(f"{mark}-typed" in title for title in shown), shown
 
 

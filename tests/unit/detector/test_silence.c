@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "collector/base/clock.h"
-#include "detector/audit.h"
 #include "detector/query_text.h"
 #include "detector/silence.h"
 #include "tests/unit/fixture.h"
@@ -261,20 +260,6 @@ static void queries_are_decoded_and_bounded(void **state)
 	assert_int_equal(query_next(&rest, &p, &e), -EINVAL);
 }
 
-static void shells_are_known(void **state)
-{
-	(void)state;
-	assert_true(audit_is_shell(SPAN_LIT("/bin/bash"), SPAN_LIT("bash\0-c\0id\0")));
-	assert_true(audit_is_shell(SPAN_LIT("sh"), SPAN_LIT("")));
-	assert_true(audit_is_shell(SPAN_LIT("/bin/busybox"), SPAN_LIT("sh\0")));
-	assert_true(audit_is_shell(SPAN_LIT("/bin/busybox"), SPAN_LIT("-sh\0")));
-	assert_true(audit_is_shell(SPAN_LIT("/bin/busybox"), SPAN_LIT("/bin/busybox\0ash\0")));
-	assert_false(audit_is_shell(SPAN_LIT("/bin/busybox"), SPAN_LIT("ls\0/bin/sh\0")));
-	assert_false(audit_is_shell(SPAN_LIT("/bin/busybox"), SPAN_LIT("")));
-	assert_false(audit_is_shell(SPAN_LIT("/usr/bin/ssh"), SPAN_LIT("ssh\0")));
-	assert_false(audit_is_shell(SPAN_LIT(""), SPAN_LIT("")));
-}
-
 int main(void)
 {
 	const struct CMUnitTest silence[] = {
@@ -287,7 +272,6 @@ int main(void)
 		cmocka_unit_test(a_damaged_file_is_set_aside_and_silences_nothing),
 		cmocka_unit_test(patterns_are_globs),
 		cmocka_unit_test(queries_are_decoded_and_bounded),
-		cmocka_unit_test(shells_are_known),
 	};
 
 	return cmocka_run_group_tests(silence, NULL, NULL);
