@@ -101,6 +101,23 @@ static __always_inline int matches_name(struct path_scratch *p, struct dentry *d
 	return bpf_map_lookup_elem(&host_names, &p->name) != NULL;
 }
 
+/* The last component of a text of n bytes (its NUL counted), `skip` behind EVENT_STRING_MAX. */
+static __always_inline int matches_last_name(struct path_scratch *p, __u32 skip, __u32 n)
+{
+	__u32 at = skip + n - 1; /* of the NUL; what a mask of 255 takes in is bytes' end */
+
+	for (int i = 0; i < HOST_NAME_BYTES; i++) {
+		if (at == skip || p->bytes[EVENT_STRING_MAX + ((at - 1) & 255)] == '/')
+			break;
+		at--;
+	}
+	__builtin_memset(&p->name, 0, sizeof(p->name));
+	if (bpf_probe_read_kernel_str(p->name.name, sizeof(p->name.name),
+				      &p->bytes[EVENT_STRING_MAX + (at & 255)]) <= 0)
+		return 0;
+	return bpf_map_lookup_elem(&host_names, &p->name) != NULL;
+}
+
 /* Whether some rule may look at this file of the host; `raw` (or 0) is a relative name below the
  * directory that mnt and dentry are. What follows a ".." in it is not looked at. */
 __noinline int host_path_matches(__u64 mnt, __u64 dentry, __u64 raw)
@@ -119,17 +136,20 @@ __noinline int host_path_matches(__u64 mnt, __u64 dentry, __u64 raw)
 	w.at = EVENT_STRING_MAX;
 	if (dentry && mnt)
 		walk_path(&w, slot, p, (struct vfsmount *)mnt, (struct dentry *)dentry);
-	if (raw) {
-		__u32 end = EVENT_STRING_MAX;
+	__u32 end = EVENT_STRING_MAX;
+	long n = 0;
 
+	if (raw) {
 		if (dentry && w.at != EVENT_STRING_MAX - 1) /* not the root itself */
 			p->bytes[end++] = '/';
-		bpf_probe_read_user_str(&p->bytes[end & (2 * EVENT_STRING_MAX - 1)], 254,
-					(void *)raw);
+		n = bpf_probe_read_user_str(&p->bytes[end & (2 * EVENT_STRING_MAX - 1)], 254,
+					    (void *)raw);
 	}
 	found = matches_prefix(p, w.at);
 	if (!found && dentry && !raw)
 		found = matches_name(p, (struct dentry *)dentry);
+	if (!found && n > 1 && n <= 254)
+		found = matches_last_name(p, end - EVENT_STRING_MAX, (__u32)n);
 	p->busy = 0;
 	return found;
 }

@@ -497,3 +497,25 @@ def test_opens_of_the_host_are_told_for_the_paths_that_are_named():
         wait_until(lambda: a.metrics().total("bulkhead_sensor_dropped_total", type="open",
                                              reason="path"), 8, "the count of the others")
         r.close()
+
+
+def test_changes_of_named_files_of_the_host_are_told_whatever_way_they_are_called():
+    folder = session.temp("hostnames")
+    names = ("named-by-name", "other", "named-too")
+    for name in names:
+        with open(f"{folder}/{name}", "w") as f:
+            f.write("x")
+    with Agent({"sensor.host": "exec,unlink",
+                "sensor.host_paths": "named-by-name,named-too"}) as a:
+        r = Reader(client_argv(a, "events", "--type", "unlink,exit", "--format", "json"))
+        wait_until(lambda: a.status()["sensor"]["subscriptions"] == 1, 8, "the subscription")
+        done = subprocess.run([DOER, "unlink", f"s:{folder}/named-by-name", ",", "unlink",
+                               f"s:{folder}/other", ",", "unlink", "s:named-too"], cwd=folder,
+                              stdout=subprocess.PIPE, check=True)
+        pid = json.loads(done.stdout)["pid"]
+        r.wait(lambda e: e["type"] == "exit" and e["process"]["pid"] == pid, "its end")
+        told = [os.path.basename(e["path"]["raw"]) for e in r.all(
+            lambda e: e["type"] == "unlink" and e["process"]["pid"] == pid)]
+        same(sorted(told), ["named-by-name", "named-too"], "what is told")
+        r.close()
+
