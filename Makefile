@@ -69,7 +69,7 @@ SERVE_SRC := $(filter-out http/main.c,$(sort $(wildcard http/*.c))) $(BASE_SRC) 
 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-all: $(OUT)/bulkheadd $(OUT)/bulkhead
+all: $(OUT)/bulkheadd $(OUT)/bulkhead $(OUT)/probe
 .PHONY: all tools run test unit integration vm-test lint bench install uninstall clean deps test-deps \
 	format fuzz fuzz-run
 .DELETE_ON_ERROR:
@@ -136,6 +136,13 @@ $(OUT)/bulkheadd: $(OBJ)/collector/main.o $(OUT)/libdaemon.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# What bulkhead selftest runs in its container: alone there, so static and without a library of ours.
+$(OUT)/probe: http/selftest/probe.c $(OUT)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -I. -D_GNU_SOURCE -include collector/base/banned.h $(WARN) \
+		-ffile-prefix-map=$(CURDIR)=. -static -s -o $@ $<
+
 $(OUT)/bulkhead: $(OBJ)/http/main.o $(OUT)/libserve.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(SERVE_LIBS)
@@ -197,6 +204,8 @@ vm-test: all tools
 bench: all tools
 	@$(PYTHON) tests/bench/bench.py $(OUT) $(BENCH_ARGS)
 	@$(PYTHON) tests/bench/sensor.py $(OUT) $(SENSOR_BENCH_ARGS)
+	@$(PYTHON) tests/bench/alerts.py $(OUT) $(ALERTS_BENCH_ARGS)
+	@$(PYTHON) tests/bench/rules.py $(OUT) $(RULES_BENCH_ARGS)
 
 # --- fuzzing: clang's libFuzzer; the parsers are compiled once for all targets ---------------
 FUZZ_DIR := $(BUILD)/fuzz
@@ -264,11 +273,13 @@ SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 CONFDIR = $(SYSCONFDIR)/bulkhead
 RULESDIR = $(PREFIX)/share/bulkhead/rules
+LIBEXECDIR = $(PREFIX)/libexec/bulkhead
 install: build-as-user
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(CONFDIR) \
-		$(DESTDIR)$(CONFDIR)/rules.d $(DESTDIR)$(RULESDIR)
+		$(DESTDIR)$(CONFDIR)/rules.d $(DESTDIR)$(RULESDIR) $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(OUT)/bulkheadd $(DESTDIR)$(SBINDIR)/bulkheadd
 	install -m 755 $(OUT)/bulkhead $(DESTDIR)$(BINDIR)/bulkhead
+	install -m 755 $(OUT)/probe $(DESTDIR)$(LIBEXECDIR)/probe
 	install -m 644 $(wildcard rules/*.yaml) rules/README.md $(DESTDIR)$(RULESDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|g; s|/etc/bulkhead|$(CONFDIR)|g' deploy/bulkhead.service \
 		> $(DESTDIR)$(UNITDIR)/bulkhead.service
@@ -288,8 +299,10 @@ uninstall:
 		systemctl disable --now bulkhead 2>/dev/null || true
 	rm -f $(DESTDIR)$(SBINDIR)/bulkheadd $(DESTDIR)$(BINDIR)/bulkhead \
 		$(DESTDIR)$(UNITDIR)/bulkhead.service
+	rm -f $(DESTDIR)$(LIBEXECDIR)/probe
 	rm -f $(addprefix $(DESTDIR)$(RULESDIR)/,$(notdir $(wildcard rules/*.yaml)) README.md)
 	@rmdir --ignore-fail-on-non-empty $(DESTDIR)$(RULESDIR) $(DESTDIR)$(PREFIX)/share/bulkhead \
+		$(DESTDIR)$(LIBEXECDIR) \
 		2>/dev/null || true
 	@[ -n "$(DESTDIR)" ] || ! [ -d /run/systemd/system ] || systemctl daemon-reload
 	@echo "left in place: $(DESTDIR)$(CONFDIR) (settings), $(DESTDIR)/var/lib/bulkhead (tokens," \

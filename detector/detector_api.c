@@ -123,6 +123,14 @@ static const struct wire_sink_stat *find_stat(const struct detector *d, const ch
 	return NULL;
 }
 
+/* What it takes at least: its own, or the default of all (config_sinks_feed). */
+static const char *sink_severity(const struct detector *d, const struct config_sink *s)
+{
+	const char *own = config_sink_get(s, "severity");
+
+	return own ? own : wire_severity_name((unsigned)d->services.config->alerts_severity);
+}
+
 static void get_sinks(struct detector *d, struct span query, uint32_t ticket)
 {
 	const struct config_sinks *c = &d->services.config->sinks;
@@ -139,6 +147,7 @@ static void get_sinks(struct detector *d, struct span query, uint32_t ticket)
 		buf_add_char(&b, '{');
 		json_put_str(&b, "name", c->items[i].name);
 		json_put_str(&b, "type", wire_sink_type_name(c->items[i].type));
+		json_put_str(&b, "severity", sink_severity(d, &c->items[i]));
 		if (s)
 			put_sink_stat(&b, s);
 		buf_add_char(&b, '}');

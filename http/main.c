@@ -5,6 +5,7 @@
 #include "http/cli.h"
 #include "http/cli_alerts.h"
 #include "http/cli_sinks.h"
+#include "http/selftest.h"
 #include "http/serve.h"
 
 static const struct cli_command commands[] = {
@@ -15,6 +16,7 @@ static const struct cli_command commands[] = {
 	{ "record", "write events into a file", cli_record },
 	{ "replay", "print the events of a recording", cli_replay },
 	{ "rules", "check, explain and try rules, show what the agent runs", cli_rules },
+	{ "selftest", "do harmless things in a container, show which alerts come", cli_selftest },
 	{ "silence", "keep alerts from the sinks for a time", cli_silence },
 	{ "sinks", "show where alerts go, test one", cli_sinks },
 	{ "status", "show how the agent itself is", cli_status },
