@@ -310,6 +310,26 @@ static __always_inline __u32 access_by_mode(const struct opening *o, __u32 mode)
 	return access;
 }
 
+/* A hash of the name that was passed, 0: too long to tell. */
+__noinline __u64 hash_user_name(__u64 raw)
+{
+	__u32 slot = 0;
+	__u64 hash = hash_seed;
+	struct path_scratch *p = take_path(&slot);
+
+	if (!p)
+		return 0;
+	__builtin_memset(p->bytes, 0, 256);
+	long n = bpf_probe_read_user_str(p->bytes, 256, (const void *)raw);
+
+	/* unrolled, all of them would be loaded first, onto the stack */
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < 256 / 8; i++)
+		hash = mix(hash, ((__u64 *)p->bytes)[i]);
+	p->busy = 0;
+	return n < 0 || n >= 256 ? 0 : hash | 1;
+}
+
 static __always_inline int not_opened(struct call *c, struct opening *o);
 
 /* 1: another thread has closed it, what was asked for is to be told. */
@@ -325,8 +345,12 @@ static __always_inline int opened(struct call *c, struct opening *o)
 	file_key(&k, f, &mode);
 	o->access = access_by_mode(o, mode);
 	k.access = (__u8)o->access;
+	/* to rules a link, or a way round by "..", is another file */
+	__u64 name = switches.raw_names && o->raw ? hash_user_name(o->raw) : 1;
+
+	k.name_hash ^= (__u32)name;
 	/* a file that was made is new, whatever its number was used for before */
-	if (!(o->access & ACCESS_CREATE) && is_repeat(c, &k))
+	if (name && !(o->access & ACCESS_CREATE) && is_repeat(c, &k))
 		return 0;
 	struct vfsmount *mnt = BPF_CORE_READ(f, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(f, f_path.dentry);
@@ -358,26 +382,6 @@ static __always_inline int opened(struct call *c, struct opening *o)
 	if (record_send(s) && verdict != VERDICT_REPORT)
 		remember(c, &k, DROP_REPEAT);
 	return 0;
-}
-
-/* A hash of the name that was passed, for attempts that found nothing; 0: too long to tell. */
-__noinline __u64 hash_user_name(__u64 raw)
-{
-	__u32 slot = 0;
-	__u64 hash = hash_seed;
-	struct path_scratch *p = take_path(&slot);
-
-	if (!p)
-		return 0;
-	__builtin_memset(p->bytes, 0, 256);
-	long n = bpf_probe_read_user_str(p->bytes, 256, (const void *)raw);
-
-	/* unrolled, all of them would be loaded first, onto the stack */
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < 256 / 8; i++)
-		hash = mix(hash, ((__u64 *)p->bytes)[i]);
-	p->busy = 0;
-	return n < 0 || n >= 256 ? 0 : hash | 1;
 }
 
 static __always_inline int not_opened(struct call *c, struct opening *o)

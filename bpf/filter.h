@@ -45,7 +45,7 @@ static __always_inline int is_repeat(const struct call *c, const struct repeat_k
 
 	if (!v)
 		return 0;
-	if (switches.retell && v->told != (__u16)switches.minute)
+	if (switches.retell && v->told != switches.retell)
 		return 0;
 	if (v->minute != switches.minute)
 		v->minute = switches.minute;
@@ -58,7 +58,7 @@ static __always_inline void remember(const struct call *c, const struct repeat_k
 {
 	struct repeat_value v = { .minute = switches.minute,
 				  .drop = (__u16)drop,
-				  .told = (__u16)switches.minute };
+				  .told = switches.retell };
 
 	if (c->known && (switches.repeat_mask & EVENT_BIT(c->type)))
 		bpf_map_update_elem(&repeats, k, &v, BPF_ANY);
@@ -84,8 +84,10 @@ static __always_inline __u32 verdict_of(const struct cgroup_entry *e, const stru
 
 static __always_inline int matches_prefix(struct path_scratch *p, __u32 from)
 {
-	__u32 at = from & (EVENT_STRING_MAX - 1);
+	__u32 at = from & (2 * EVENT_STRING_MAX - 1);
 
+	if (at > EVENT_STRING_MAX) /* an absolute name begins there, what was walked before it */
+		return 1;
 	p->prefix.prefixlen = HOST_PREFIX_BYTES * 8;
 	bpf_probe_read_kernel(p->prefix.path, HOST_PREFIX_BYTES, &p->bytes[at]);
 	return bpf_map_lookup_elem(&host_prefixes, &p->prefix) != NULL;
@@ -99,6 +101,25 @@ static __always_inline int matches_name(struct path_scratch *p, struct dentry *d
 	if (bpf_probe_read_kernel_str(p->name.name, sizeof(p->name.name), name) <= 0)
 		return 0;
 	return bpf_map_lookup_elem(&host_names, &p->name) != NULL;
+}
+
+/* A name that means another than its bytes say: "a//b", "./a", "a/../b". Hidden files are taken for
+ * one, too: told rather than missed. */
+static __always_inline int is_not_plain(struct path_scratch *p, __u32 skip, __u32 n)
+{
+	char before = '/';
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < 254; i++) {
+		char c = p->bytes[EVENT_STRING_MAX + ((skip + i) & 255)];
+
+		if (i >= n || !c)
+			return 0;
+		if (before == '/' && (c == '.' || (c == '/' && i > 0)))
+			return 1;
+		before = c;
+	}
+	return 1; /* longer than was read */
 }
 
 /* The last component of a text of n bytes (its NUL counted), `skip` behind EVENT_STRING_MAX. */
@@ -118,8 +139,8 @@ static __always_inline int matches_last_name(struct path_scratch *p, __u32 skip,
 	return bpf_map_lookup_elem(&host_names, &p->name) != NULL;
 }
 
-/* Whether some rule may look at this file of the host; `raw` (or 0) is a relative name below the
- * directory that mnt and dentry are. What follows a ".." in it is not looked at. */
+/* Whether some rule may look at this file of the host; `raw` (or 0) is an absolute name, or a
+ * relative one below the directory that mnt and dentry are. Links in it are not followed. */
 __noinline int host_path_matches(__u64 mnt, __u64 dentry, __u64 raw)
 {
 	struct walk w;
@@ -145,7 +166,10 @@ __noinline int host_path_matches(__u64 mnt, __u64 dentry, __u64 raw)
 		n = bpf_probe_read_user_str(&p->bytes[end & (2 * EVENT_STRING_MAX - 1)], 254,
 					    (void *)raw);
 	}
-	found = matches_prefix(p, w.at);
+	if (n > 1 && n <= 254)
+		found = is_not_plain(p, end - EVENT_STRING_MAX, (__u32)n);
+	if (!found)
+		found = matches_prefix(p, w.at);
 	if (!found && dentry && !raw)
 		found = matches_name(p, (struct dentry *)dentry);
 	if (!found && n > 1 && n <= 254)

@@ -62,7 +62,7 @@ _Static_assert(sizeof(struct repeat_key) == 56, "no padding in a key");
 struct repeat_value {
 	__u32 minute; /* of the last repeat */
 	__u16 drop;   /* enum event_drop that a repeat counts as */
-	__u16 told;   /* low bits of the minute in which it was told */
+	__u16 told;   /* switches.retell when it was told */
 };
 
 /* Map `verdicts`: what baselines and enforcement say of a file. */
@@ -118,8 +118,9 @@ struct sensor_switches {
 	__u8 rules;	  /* generation; part of the repeat key */
 	__u8 payloads;	  /* first bytes of flows, DNS answers */
 	__u8 denies;	  /* some verdict is VERDICT_DENY */
-	__u8 retell;	  /* a repeat is told again when a minute is over */
-	__u8 reserved[1];
+	__u16 retell;	  /* a repeat is told again when this has changed; 0: never */
+	__u8 raw_names;	  /* the name that was passed tells opens apart, not the file alone */
+	__u8 reserved[7];
 };
 
 #endif

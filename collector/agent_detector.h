@@ -30,7 +30,8 @@ struct agent;
 struct agent_wants {
 	uint64_t container, host; /* types of events, EVENT_BIT */
 	uint64_t names; /* types whose names are looked up where the kernel told a text alone */
-	bool retell;	/* a repeat is told again when a minute is over */
+	bool retell;	/* a repeat is told again some seconds later */
+	bool raw_names; /* opens of one file by another name are no repeats */
 	bool host_all_paths;	       /* of the host's file events: all, or those of these paths */
 	const struct span *prefixes;   /* "/etc/" */
 	const struct span *file_names; /* last components */

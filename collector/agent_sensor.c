@@ -15,6 +15,7 @@
 #include "collector/procscan.h"
 
 #define PIDS_DEFAULT 32768
+#define RETELL_NS    (5 * NS_PER_S)
 #define WANTS_BYTES  (4U << 20)
 #define PIDS_MOST    131072 /* entries of 400 bytes: a host with more processes is refused some */
 
@@ -41,6 +42,12 @@ static uint64_t mask_of_list(const struct config_list *list)
 	return mask & ~EVENT_BIT(EVENT_NONE);
 }
 
+/* A number that changes each RETELL_NS, while somebody asks for time; 0: nobody does. */
+uint16_t agent_sensor_retell(const struct agent *a)
+{
+	return a->wants.retell ? (uint16_t)(boot_ns() / RETELL_NS % UINT16_MAX + 1) : 0;
+}
+
 static void set_masks(struct agent *a, uint64_t subscribed)
 {
 	struct sensor_switches *w = sensor_switches(a->sensor->kernel);
@@ -55,7 +62,8 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 		subscribed |= EVENT_BIT(EVENT_PAYLOAD) | EVENT_BIT(EVENT_DNS);
 	w->container_mask = always | a->wants.container | (all & ~(many & ~subscribed));
 	w->host_mask = always | a->wants.host | mask_of_list(&a->config.sensor_host);
-	w->retell = a->wants.retell;
+	w->retell = agent_sensor_retell(a);
+	w->raw_names = a->wants.raw_names;
 	w->repeat_mask = EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_CONNECT) |
 			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT);
 	w->payloads = a->config.sensor_payloads;
@@ -97,21 +105,6 @@ static bool add_host_path(struct agent *a, const char *path)
 	return r == 0;
 }
 
-/* The same directory under its other names: what rules call /var/run the kernel calls /run. */
-static bool add_real_path(struct agent *a, const char *path)
-{
-	char real[PATH_MAX], *slash = strrchr(path, '/');
-	char directory[PATH_MAX];
-
-	if (!slash || slash == path ||
-	    snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path) >= PATH_MAX ||
-	    !realpath(directory, real) || strcmp(real, directory) == 0)
-		return true;
-	if (snprintf(directory, sizeof(directory), "%s%s", real, slash) >= PATH_MAX)
-		return true;
-	return add_host_path(a, directory);
-}
-
 static void set_host_paths(struct agent *a)
 {
 	const struct config_list *list = &a->config.sensor_host_paths;
@@ -120,11 +113,13 @@ static void set_host_paths(struct agent *a)
 	bool all = w->host_all_paths ||
 		   (list->n == 0 && (mask_of_list(&a->config.sensor_host) & PATH_TYPES));
 
+	/* meanwhile all are told */
+	sensor_switches(a->sensor->kernel)->host_paths = false;
 	sensor_clear_host_paths(a->sensor->kernel);
 	for (uint32_t i = 0; i < list->n; i++)
 		all = !add_host_path(a, list->items[i]) || all;
 	for (size_t i = 0; i < w->prefixes_n && !all; i++)
-		all = !add_host_path(a, w->prefixes[i].p) || !add_real_path(a, w->prefixes[i].p);
+		all = !add_host_path(a, w->prefixes[i].p);
 	for (size_t i = 0; i < w->file_names_n && !all; i++)
 		all = !add_host_path(a, w->file_names[i].p);
 	sensor_switches(a->sensor->kernel)->host_paths = !all;
@@ -148,9 +143,11 @@ static void set_redaction(struct agent *a)
 			log_warning("environment entry is not told, its name is too long", "name",
 				    env->items[i], NULL);
 	for (size_t i = 0; i < a->wants.environment_n; i++)
-		if (!redact_keep_entry(r, a->wants.environment[i]))
-			log_warning("environment entries are not told, their mark is too long",
-				    "mark", a->wants.environment[i].p, NULL);
+		if (!redact_keep_entry(r, a->wants.environment[i])) {
+			r->marks_n = 0; /* told rather than missed: all entries, masked */
+			redact_keep_entry(r, SPAN_LIT(""));
+			break;
+		}
 	if (a->sensor->kernel)
 		sensor_switches(a->sensor->kernel)->environment = env->n > 0 ||
 								  a->wants.environment_n > 0;

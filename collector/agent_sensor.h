@@ -56,6 +56,8 @@ struct agent_sensor {
 /* agent_sensor_events.c: one record from the ring */
 void agent_sensor_record(void *ctx, const void *record, size_t bytes);
 
+uint16_t agent_sensor_retell(const struct agent *a);
+
 /* agent_sensor_read.c */
 int agent_sensor_listen(struct agent_sensor *s, struct err *e);
 void agent_sensor_look(struct agent_sensor *s); /* whatever was said of wake-ups */

@@ -99,6 +99,7 @@ static void walk_repeats(struct agent_sensor *s)
 	uint64_t repeats, entries;
 
 	w->minute = (uint32_t)minute;
+	w->retell = agent_sensor_retell(s->agent);
 	if (s->minute_walked == minute && !s->walking)
 		return;
 	if (!s->walking)

@@ -35,6 +35,7 @@ struct process {
 	uint32_t uid, gid, euid, egid, suid, loginuid, tty, session;
 	struct event_caps caps;
 	struct event_namespaces ns;
+	uint32_t exec_mnt; /* mount namespace in which its program was executed; 0: not known */
 	struct event_file exe_file;
 	uint32_t seccomp, no_new_privs;
 	char comm[EVENT_COMM_BYTES + 1];

@@ -131,6 +131,7 @@ static void apply_exec(struct process_table *t, struct process *p, const struct 
 	own_exec(p, h->exec_seq, h->boot_ns);
 	process_set_text(t, p, &text);
 	p->exe_file = x->file;
+	p->exec_mnt = x->ns.mnt;
 	p->kernel_thread = false;
 	p->missed = p->missed && !p->parent;
 	process_judge_exec(t, p, v);

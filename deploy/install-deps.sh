@@ -9,7 +9,7 @@ nettle-dev libcap-dev libseccomp-dev libgnutls28-dev zlib1g-dev uthash-dev libcu
 fonts-dejavu-core libbpf-dev libzstd-dev libpcre2-dev bpftool clang'
 TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 docker.io containerd runc podman
 prometheus prometheus-alertmanager rsyslog rsyslog-gnutls busybox-static curl openssl strace
-iproute2 procps qemu-system-x86 cpio e2fsprogs'
+iproute2 procps qemu-system-x86 cpio e2fsprogs debootstrap wrk redis-tools postgresql-contrib'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
@@ -28,7 +28,8 @@ elsewhere() {
 	say "  (for the kernel's programs) and DejaVu fonts"
 	[ "$1" = run ] || say "  cmocka, clang-tidy, clang-format, cppcheck, python3, docker," \
 		"containerd, runc, podman, prometheus, alertmanager, rsyslog with gnutls, a static busybox," \
-		"curl, openssl, strace, iproute2, procps, qemu-system-x86_64, cpio, e2fsprogs"
+		"curl, openssl, strace, iproute2, procps, qemu-system-x86_64, cpio, e2fsprogs, debootstrap," \
+		"wrk, redis-benchmark, pgbench"
 	exit 1
 }
 

@@ -499,23 +499,51 @@ def test_opens_of_the_host_are_told_for_the_paths_that_are_named():
         r.close()
 
 
-def test_changes_of_named_files_of_the_host_are_told_whatever_way_they_are_called():
-    folder = session.temp("hostnames")
-    names = ("named-by-name", "other", "named-too")
-    for name in names:
-        with open(f"{folder}/{name}", "w") as f:
-            f.write("x")
-    with Agent({"sensor.host": "exec,unlink",
-                "sensor.host_paths": "named-by-name,named-too"}) as a:
-        r = Reader(client_argv(a, "events", "--type", "unlink,exit", "--format", "json"))
+def test_an_open_by_another_name_is_no_repeat_to_rules():
+    folder = session.temp("twonames")
+    with open(f"{folder}/plain", "w") as f:
+        f.write("x")
+    os.symlink("plain", f"{folder}/link")
+    rules = f"{folder}/rules.yaml"
+    with open(rules, "w") as f:
+        f.write(f"- rule: any\n  desc: d\n  condition: evt.type = openat and fd.name startswith "
+                f"{folder}/\n  output: \"%fd.nameraw\"\n  priority: NOTICE\n")
+    with Agent({"rules.files": rules, "sensor.host": "exec,open"}) as a:
+        r = Reader(client_argv(a, "events", "--type", "open,exit", "--format", "json"))
         wait_until(lambda: a.status()["sensor"]["subscriptions"] == 1, 8, "the subscription")
-        done = subprocess.run([DOER, "unlink", f"s:{folder}/named-by-name", ",", "unlink",
-                               f"s:{folder}/other", ",", "unlink", "s:named-too"], cwd=folder,
-                              stdout=subprocess.PIPE, check=True)
+        names = ("plain", "plain", "../" + os.path.basename(folder) + "/plain", "link", "link")
+        done = run(DOER, *" , ".join(f"openat -100 s:{folder}/{n} 0" for n in names).split())
         pid = json.loads(done.stdout)["pid"]
         r.wait(lambda e: e["type"] == "exit" and e["process"]["pid"] == pid, "its end")
-        told = [os.path.basename(e["path"]["raw"]) for e in r.all(
+        told = [e["open"]["raw"] for e in r.all(
+            lambda e: e["type"] == "open" and e["process"]["pid"] == pid)]
+        same(told, [f"{folder}/{n}" for n in (names[0], names[2], names[3])], "what is told")
+        r.close()
+
+
+def test_changes_of_named_files_of_the_host_are_told_whatever_way_they_are_called():
+    folder = session.temp("hostnames")
+    calls = {"below/absolute": f"{folder}/below/absolute", "below/relative": "below/relative",
+             "below/doubled": f"{folder}//below/doubled", "below/dotted": "./below/dotted",
+             "below/round": f"{folder}/other/../below/round",
+             "named-by-name": f"{folder}/named-by-name", "named-too": "named-too",
+             "other/absolute": f"{folder}/other/absolute", "other/relative": "other/relative"}
+    for name in ("below", "other"):
+        os.mkdir(f"{folder}/{name}")
+    for name in calls:
+        with open(f"{folder}/{name}", "w") as f:
+            f.write("x")
+    with Agent({"sensor.host": "exec,unlink", "sensor.host_paths":
+                f"{folder}/below/,named-by-name,named-too"}) as a:
+        r = Reader(client_argv(a, "events", "--type", "unlink,exit", "--format", "json"))
+        wait_until(lambda: a.status()["sensor"]["subscriptions"] == 1, 8, "the subscription")
+        words = " , ".join(f"unlink s:{raw}" for raw in calls.values()).split()
+        done = subprocess.run([DOER, *words], cwd=folder, stdout=subprocess.PIPE, check=True)
+        pid = json.loads(done.stdout)["pid"]
+        r.wait(lambda e: e["type"] == "exit" and e["process"]["pid"] == pid, "its end")
+        told = [e["path"]["raw"] for e in r.all(
             lambda e: e["type"] == "unlink" and e["process"]["pid"] == pid)]
-        same(sorted(told), ["named-by-name", "named-too"], "what is told")
+        same(sorted(told), sorted(raw for name, raw in calls.items()
+                                  if not name.startswith("other/")), "what is told")
         r.close()
 

@@ -111,7 +111,7 @@ static void the_process_table_and_the_container_add_what_they_know(void **state)
 				    .first = true,
 				    .kernel_thread = true };
 	struct event_container pod = web;
-	struct event_context c = { &p, &pod, OFFSET };
+	struct event_context c = { &p, &pod, OFFSET, NULL };
 	struct event_head head = fixture_head(EVENT_EXIT);
 	struct event_exit ends = { .status = 3 << 8, .cpu_ns = 1500000000, .max_rss_pages = 8 };
 
