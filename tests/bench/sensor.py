@@ -91,13 +91,13 @@ class Floor(Nothing):
 
 
 class Agent(Nothing):
-    def __init__(self, build, temp, settings=()):
+    def __init__(self, build, temp, settings=(), arguments=()):
         self.port = free_port()
         argv = [f"{build}/bulkheadd", "--state-dir", f"{temp}/state", "--run-dir", f"{temp}/run",
                 "--set", "user=auto", "--set", f"listen=127.0.0.1:{self.port}"]
         for s in settings:
             argv += ["--set", s]
-        self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(argv + list(arguments), stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
         for _ in range(200):
             try:

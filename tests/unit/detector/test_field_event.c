@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "collector/resolve.h"
+
 static void an_open_tells_its_file_and_flags(void **state)
 {
 	(void)state;
@@ -48,6 +50,45 @@ static void a_symbolic_link_shows_in_one_reading_only(void **state)
 	an_open(O_RDONLY, 0, 3, "/etc/./shadow", NULL, "/etc/shadow");
 	assert_true(field_readings_differ(&event));
 	assert_int_equal(event.scratch_used, 0);
+}
+
+/* Names that need no work are told from others by a short cut: all that can be written with few
+ * letters is tried. */
+static void every_short_name_is_read_as_its_dots_say(void **state)
+{
+	static const char letters[] = "/.a";
+	char name[8], want[16];
+
+	(void)state;
+	for (unsigned n = 1; n < 7; n++) {
+		unsigned count = 1;
+
+		for (unsigned i = 0; i < n; i++)
+			count *= 3;
+		for (unsigned k = 0; k < count; k++) {
+			for (unsigned i = 0, rest = k; i < n; i++, rest /= 3)
+				name[i] = letters[rest % 3];
+			name[n] = '\0';
+			want[resolve_lexical(SPAN_LIT("/w"), span_str(name), want, 15)] = '\0';
+			an_open(O_RDONLY, 0, 3, name, "/w", "/else/where");
+			assert_string_equal(value_of("fd.name"), want);
+		}
+	}
+}
+
+static void names_that_are_kept_are_those_of_the_reading(void **state)
+{
+	(void)state;
+	an_open(O_RDONLY, 0, 3, "/tmp/harmless", NULL, "/etc/shadow");
+	event.paths = (struct field_paths){ .keep = true };
+	EXPECT({ "fd.name", "/tmp/harmless" }, { "fd.directory", "/tmp" });
+	assert_true(field_readings_differ(&event));
+	event.reading = READING_RESOLVED;
+	event.paths = (struct field_paths){ .keep = true };
+	EXPECT({ "fd.name", "/etc/shadow" }, { "fd.filename", "shadow" });
+	event.paths.keep = false;
+	event.reading = READING_LEXICAL;
+	EXPECT({ "fd.name", "/tmp/harmless" }, { "fs.path.name", "/tmp/harmless" });
 }
 
 static void a_relative_name_without_its_start_is_what_the_kernel_found(void **state)
@@ -510,6 +551,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(an_open_tells_its_file_and_flags),
 		T(a_symbolic_link_shows_in_one_reading_only),
+		T(every_short_name_is_read_as_its_dots_say),
+		T(names_that_are_kept_are_those_of_the_reading),
 		T(a_relative_name_without_its_start_is_what_the_kernel_found),
 		T(a_failed_open_has_the_name_that_was_asked_for),
 		T(open_flags_have_falcos_words),

@@ -48,6 +48,29 @@ static void a_parent_that_is_gone_is_missing(void **state)
 	EXPECT({ "proc.pname", "containerd-shim" });
 }
 
+static void a_runtime_on_its_way_in_runs_what_was_executed_outside(void **state)
+{
+	(void)state;
+	an_open(0, 0, 3, "/x", NULL, "/x");
+	family[0].ns.mnt = 20; /* among the mounts of the container already */
+	family[0].exec_mnt = family[1].exec_mnt = 10;
+	family[1].ns.mnt = 20;
+	family[2].ns.mnt = 10;
+	family[0].cgroup_id = family[1].cgroup_id = 7;
+	family[2].cgroup_id = 5;
+	/* before the kernel's side knows that 7 is a container's, and while it tells so of some */
+	EXPECT({ "bulkhead.exec_outside", "true" });
+	family[0].container_cgroup = 7;
+	EXPECT({ "bulkhead.exec_outside", "true" });
+	family[1].container_cgroup = 7;
+	family[0].cgroup_id = 8; /* a cgroup below the container's own */
+	EXPECT({ "bulkhead.exec_outside", "true" });
+	family[0].exec_mnt = 20; /* the container's program */
+	EXPECT({ "bulkhead.exec_outside", "false" });
+	family[2].ns.mnt = 0;
+	EXPECT({ "bulkhead.exec_outside", "-" });
+}
+
 static void without_a_table_the_event_tells_what_it_can(void **state)
 {
 	(void)state;
@@ -276,6 +299,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(a_process_and_its_parents_are_told),
 		T(a_parent_that_is_gone_is_missing),
+		T(a_runtime_on_its_way_in_runs_what_was_executed_outside),
 		T(without_a_table_the_event_tells_what_it_can),
 		T(an_exec_tells_its_file_capabilities_and_environment),
 		T(a_failed_exec_is_of_the_caller),

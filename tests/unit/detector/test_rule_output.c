@@ -73,7 +73,7 @@ static int compile(struct arena *a, const char *output, struct rule_output *o, s
 						 .name = SPAN_LIT("r"),
 						 .text = span_str(output) };
 
-	return rule_output_compile(a, &source, span_str(output), o, e);
+	return rule_output_compile(a, NULL, &source, span_str(output), o, e);
 }
 
 /* What the output becomes; to be freed. */
@@ -382,9 +382,9 @@ static void an_output_of_a_rule_is_printed_whole(void **state)
 	arena_init(&a, 65536);
 	assert_int_equal(compile(&a, "%proc.name", &o, NULL), 0);
 	assert_true(o.all);
-	assert_int_equal(rule_output_compile(&a, &other, other.text, &o, NULL), 0);
+	assert_int_equal(rule_output_compile(&a, NULL, &other, other.text, &o, NULL), 0);
 	assert_false(o.all);
-	assert_int_equal(rule_output_compile(&a, &other, SPAN_LIT("*x"), &o, NULL), 0);
+	assert_int_equal(rule_output_compile(&a, NULL, &other, SPAN_LIT("*x"), &o, NULL), 0);
 	assert_true(o.all);
 }
 

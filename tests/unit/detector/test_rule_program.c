@@ -410,6 +410,7 @@ static const struct {
 	{ "proc.aname[x] = y", "f.yaml:1:1:", -EINVAL },
 	{ "evt.arg.nosuch = x", "f.yaml:1:1:", -EINVAL },
 	{ "evt.type = val(proc.name)", "names of events", -EINVAL },
+	{ "evt.type startswith val(proc.name)", "texts alone", -EINVAL },
 	{ "some_macro and proc.name = x", "undefined macro 'some_macro'", -EINVAL },
 };
 
@@ -552,6 +553,132 @@ static void a_pattern_that_would_take_for_ever_is_given_up_and_counted(void **st
 	assert_true(rule_program_stats(p).match_limit > 0);
 }
 
+/* One rule alone on the reading of a file by cat, with these arguments. */
+static bool matches_args(const char *condition, struct span args, uint64_t *given_up)
+{
+	AUTO(rule_program_free) struct rule_program *p = NULL;
+	AUTO_ARENA struct arena a = { .max = 8 << 20 };
+	static struct case_world w;
+	struct rule_needs needs;
+	struct err e = { "" };
+	uint32_t id;
+
+	case_world(&w);
+	w.cat_text.args = args;
+	assert_int_equal(rule_program_new(&p, NULL), 0);
+	if (case_add(p, &a, condition, &id, &needs, &e) < 0)
+		fail_msg("'%s': %s", condition, e.text);
+	assert_int_equal(rule_program_finish(p, NULL), 0);
+	rule_program_begin(p);
+	bool yes = case_match(p, id, &w.events[ON_READ]);
+
+	*given_up = rule_program_stats(p).match_limit;
+	return yes;
+}
+
+static void padding_does_not_hide_a_program_from_a_glob(void **state)
+{
+	static const char tail[] = " nc -e sh";
+	static char args[16384] = "cat";
+	uint64_t given_up = 0;
+
+	(void)state;
+	for (size_t i = 4; i < sizeof(args); i++)
+		args[i] = "nc-e"[i % 4];
+	memcpy(args + sizeof(args) - strlen(tail), tail, strlen(tail));
+	const struct span whole = { args, sizeof(args) };
+
+	assert_true(matches_args("proc.args glob *nc*-e*sh*", whole, &given_up));
+	assert_true(matches_args("proc.args iglob *NC*-E*S?*", whole, &given_up));
+	assert_false(matches_args("proc.args glob *nc*-e*-x*-e*sh*", whole, &given_up));
+	assert_true(matches_args("proc.args icontains \"C -E S\"", whole, &given_up));
+	assert_true(matches_args("proc.args icontains val(proc.args)", whole, &given_up));
+	assert_false(matches_args("proc.name icontains val(proc.args)", whole, &given_up));
+	assert_int_equal(given_up, 0);
+}
+
+static void exactly_one_of_many_values_fits(void **state)
+{
+	const struct span args = SPAN_LIT("cat\0abc");
+	uint64_t given_up;
+
+	(void)state;
+#define FITS(values, yes)                                                                          \
+	assert_int_equal(matches_args("proc.args contains oneof (" values ")", args, &given_up),   \
+			 yes);                                                                     \
+	assert_int_equal(                                                                          \
+		matches_args("not proc.args contains oneof (" values ")", args, &given_up),        \
+		!(yes))
+	FITS("a", true);
+	FITS("x", false);
+	FITS("a, x", true);
+	FITS("x, y, c", true);
+	FITS("a, b", false);
+	FITS("a, x, bc, y", false);
+	FITS("a, a", false);
+	FITS("x, x, b", true);
+#undef FITS
+}
+
+/* container.id is known of a host's event before its values are asked. */
+static void a_value_that_is_known_counts_among_those_of_oneof(void **state)
+{
+	static const struct {
+		const char *values;
+		bool on_host, in_container;
+	} rows[] = {
+		{ "h, x", true, false },
+		{ "h, o", false, false },
+		{ "x, y, ost", true, false },
+		{ "hos, x, t, y", false, false },
+		{ "h, o, s, t, x, y", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(rule_program_free) struct rule_program *p = NULL;
+		AUTO_ARENA struct arena a = { .max = 8 << 20 };
+		static struct case_world w;
+		struct rule_needs needs;
+		char text[128];
+		uint32_t id;
+
+		case_world(&w);
+		snprintf(text, sizeof(text), "container.id contains oneof (%s)", rows[i].values);
+		assert_int_equal(rule_program_new(&p, NULL), 0);
+		assert_int_equal(case_add(p, &a, text, &id, &needs, NULL), 0);
+		assert_int_equal(rule_program_finish(p, NULL), 0);
+		rule_program_begin(p);
+		assert_int_equal(case_match(p, id, &w.events[ON_WRITE]), rows[i].on_host);
+		rule_program_begin(p);
+		assert_int_equal(case_match(p, id, &w.events[ON_READ]), rows[i].in_container);
+	}
+}
+
+static void many_rules_with_long_lists_of_oneof_stay_small(void **state)
+{
+	AUTO(rule_program_free) struct rule_program *p = NULL;
+	AUTO_ARENA struct arena a = { .max = 64 << 20 };
+	struct rule_needs needs;
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(rule_program_new(&p, NULL), 0);
+	for (unsigned rule = 0; rule < 200; rule++) {
+		struct err e = { "" };
+		char text[2048];
+		int n = snprintf(text, sizeof(text), "proc.args contains oneof (v%u", rule);
+
+		for (unsigned i = 0; i < (rule == 0 ? 200U : 32U); i++)
+			n += snprintf(text + n, sizeof(text) - (size_t)n, ", w%u_%u", rule, i);
+		snprintf(text + n, sizeof(text) - (size_t)n, ")");
+		if (case_add(p, &a, text, &id, &needs, &e) < 0)
+			fail_msg("%s", e.text);
+	}
+	assert_int_equal(rule_program_finish(p, NULL), 0);
+	assert_true(rule_program_stats(p).nodes < 10000); /* one a value, one a rule */
+}
+
 static void equal_parts_of_many_rules_are_one(void **state)
 {
 	AUTO(rule_program_free) struct rule_program *p = NULL;
@@ -580,6 +707,10 @@ int main(void)
 		cmocka_unit_test(a_rule_is_met_by_the_types_that_can_match_it_alone),
 		cmocka_unit_test(the_paths_that_rules_look_at_are_taken_from_their_conditions),
 		cmocka_unit_test(a_pattern_that_would_take_for_ever_is_given_up_and_counted),
+		cmocka_unit_test(padding_does_not_hide_a_program_from_a_glob),
+		cmocka_unit_test(exactly_one_of_many_values_fits),
+		cmocka_unit_test(a_value_that_is_known_counts_among_those_of_oneof),
+		cmocka_unit_test(many_rules_with_long_lists_of_oneof_stay_small),
 		cmocka_unit_test(equal_parts_of_many_rules_are_one),
 	};
 
