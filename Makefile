@@ -215,7 +215,7 @@ FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
 	$(wildcard collector/event_json*.c) collector/event_view.c collector/event_names.c \
 	collector/event_text.c collector/json_put.c collector/redact.c collector/redact_text.c \
 	$(wildcard detector/condition*.c detector/rule_*.c detector/field*.c) detector/dns.c \
-	detector/evt_type.c detector/byte_map.c detector/prefix_set.c detector/pattern.c \
+	detector/evt_type.c detector/byte_map.c detector/prefix_set.c detector/pattern.c detector/glob.c detector/needle.c \
 	collector/container.c $(wildcard collector/metadata*.c) collector/resolve_text.c
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZERS := $(addprefix $(FUZZ_DIR)/,$(FUZZ_NAMES))

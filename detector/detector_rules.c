@@ -10,6 +10,7 @@
 #include "collector/base/clock.h"
 #include "collector/base/log.h"
 #include "collector/json_put.h"
+#include "detector/byte_map.h"
 #include "detector/detector_rules_internal.h"
 
 #define TEXT_BYTES  (256U << 10) /* of an alert's title and facts */
@@ -38,7 +39,7 @@ void rules_taken(struct detector_rules *r)
 	const struct rules_wants wants = rules_wants(r->rules);
 	const uint64_t by_name = RULES_PATH_EVENTS & ~EVENT_BIT(EVENT_OPEN);
 	const struct span *names;
-	struct rule_paths paths;
+	const struct rule_paths *paths = &r->rules->host_paths;
 	struct agent_wants w = {
 		.container = wants.container,
 		.host = wants.host,
@@ -46,16 +47,15 @@ void rules_taken(struct detector_rules *r)
 			 (by_name | EVENT_BIT(EVENT_CHROOT) | EVENT_BIT(EVENT_MOUNT) |
 			  EVENT_BIT(EVENT_UMOUNT) | EVENT_BIT(EVENT_PIVOT_ROOT)),
 		.retell = wants.repeats != 0,
+		.raw_names = ((wants.container | wants.host) & EVENT_BIT(EVENT_OPEN)) != 0,
 	};
 
-	if (rule_program_paths(r->rules->program, RULES_PATH_EVENTS, &paths) < 0)
-		paths = (struct rule_paths){ .all = true };
-	w.host_all_paths = paths.all;
-	if (!paths.all) {
-		w.prefixes = paths.prefixes;
-		w.prefixes_n = paths.prefixes_n;
-		w.file_names = paths.names;
-		w.file_names_n = paths.names_n;
+	w.host_all_paths = paths->all;
+	if (!paths->all) {
+		w.prefixes = paths->prefixes;
+		w.prefixes_n = paths->prefixes_n;
+		w.file_names = paths->names;
+		w.file_names_n = paths->names_n;
 	}
 	if (rule_program_environment(r->rules->program, &a, &w.environment, &w.environment_n) < 0)
 		log_warning("rules on the environment may not match: no memory", NULL);
@@ -160,16 +160,30 @@ static struct span object_of(const struct event_view *v, const struct event_cont
 	return s.p ? s : v->strings[TAG_RAW];
 }
 
+/* The rest that tells one event of a rule from another: a second name, arguments, whom it is aimed
+ * at. As a number: the key is short. */
+static uint64_t rest_of(const struct event_view *v)
+{
+	static const enum event_tag tags[] = { TAG_PATH2, TAG_RAW2, TAG_ARGS, TAG_DATA };
+	uint64_t hash = v->head->type;
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		hash = byte_hash(v->strings[tags[i]], hash);
+	if (event_type_shape((enum event_type)v->head->type) == SHAPE_CALL)
+		hash ^= (uint64_t)v->call->target_pid << 32 | v->call->op;
+	return hash;
+}
+
 static struct span key_of(const struct event_view *v, const struct event_context *c, char out[256])
 {
 	char text[128];
 	struct span object = object_of(v, c, text);
 	int n;
 
-	if (object.n > 200) /* the end tells more of a path than its start */
-		object = (struct span){ object.p + object.n - 200, 200 };
-	n = snprintf(out, 256, "%.*s %.*s", EVENT_COMM_BYTES, v->head->comm, (int)object.n,
-		     object.n ? object.p : "");
+	if (object.n > 180) /* the end tells more of a path than its start */
+		object = (struct span){ object.p + object.n - 180, 180 };
+	n = snprintf(out, 256, "%.*s %.*s %016llx", EVENT_COMM_BYTES, v->head->comm, (int)object.n,
+		     object.n ? object.p : "", (unsigned long long)rest_of(v));
 	return (struct span){ out, n < 0 ? 0 : n > 255 ? 255 : (size_t)n };
 }
 

@@ -36,7 +36,7 @@ struct detector_rules {
 	int inotify_fd;
 	struct loop_source *watch;
 	bool changed;
-	uint64_t changed_ns;
+	uint64_t changed_ns, changed_first_ns;
 	/* of events */
 	struct field_event ev;
 	struct field_world world;

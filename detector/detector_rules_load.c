@@ -14,6 +14,7 @@
 
 #define OPTIONAL_PATH "/etc/bulkhead/rules.d" /* of the defaults: need not be there */
 #define SETTLE_NS     (500 * NS_PER_MS)	      /* after the last change: editors write twice */
+#define LATEST_NS     (5 * NS_PER_S)	      /* after the first, whoever goes on writing */
 #define TOLD_MESSAGES 20
 
 /* --- where --------------------------------------------------------------------------------- */
@@ -21,7 +22,8 @@
 /* Rules that come with the program: installed beside it, or in its source tree. */
 static bool find_default(char *out, size_t cap)
 {
-	static const char *const places[] = { "../share/bulkhead/rules", "../rules" };
+	static const char *const places[] = { "../share/bulkhead/rules", "../rules",
+					      "../../rules" };
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -114,6 +116,66 @@ static void add_messages(char *out, size_t cap, const struct rule_messages *m)
 	}
 }
 
+/* --- paths of the host ---------------------------------------------------------------------- */
+
+static void add_prefix(struct rules *r, struct span *list, const char *text)
+{
+	const struct span copy = arena_copy(&r->arena, span_str(text));
+
+	if (copy.p)
+		list[r->host_paths.prefixes_n++] = copy;
+	else
+		r->host_paths.all = true;
+}
+
+/* The same place under its other name: what rules call /var/run or /bin the kernel calls /run or
+ * /usr/bin. Links that are made later are not seen. */
+static void add_real(struct rules *r, struct span *list, const char *prefix)
+{
+	char text[PATH_MAX], real[PATH_MAX], whole[2 * PATH_MAX];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", prefix);
+	const bool slash = n > 1 && n < sizeof(text) && text[n - 1] == '/';
+
+	if (n >= sizeof(text))
+		return;
+	if (slash)
+		text[n - 1] = '\0';
+	if (realpath(text, real) && strcmp(real, text) != 0) {
+		snprintf(whole, sizeof(whole), "%s%s", real, slash ? "/" : "");
+		add_prefix(r, list, whole);
+	}
+	char *last = strrchr(text, '/');
+
+	if (!last || last == text)
+		return;
+	*last = '\0';
+	if (realpath(text, real) && strcmp(real, text) != 0) {
+		snprintf(whole, sizeof(whole), "%s/%s%s", real, last + 1, slash ? "/" : "");
+		add_prefix(r, list, whole);
+	}
+}
+
+static void find_host_paths(struct rules *r)
+{
+	struct rule_paths paths;
+
+	if (rule_program_paths(r->program, RULES_PATH_EVENTS, &paths) < 0)
+		paths = (struct rule_paths){ .all = true };
+	r->host_paths = (struct rule_paths){ .all = paths.all, .all_rule = paths.all_rule };
+	if (paths.all)
+		return;
+	struct span *list = arena_zeroed(&r->arena, 3 * paths.prefixes_n, sizeof(*list));
+
+	for (size_t i = 0; list && i < paths.prefixes_n; i++) {
+		list[r->host_paths.prefixes_n++] = paths.prefixes[i];
+		add_real(r, list, paths.prefixes[i].p);
+	}
+	r->host_paths.prefixes = list;
+	r->host_paths.names = paths.names; /* the program's, which lives as long */
+	r->host_paths.names_n = paths.names_n;
+	r->host_paths.all = r->host_paths.all || !list;
+}
+
 static int load(struct rules_load *l, struct err *e)
 {
 	const char *tags[CONFIG_MAX_LIST], *disable[CONFIG_MAX_LIST];
@@ -133,6 +195,8 @@ static int load(struct rules_load *l, struct err *e)
 		return r;
 	}
 	r = rules_new(&l->rules, &set, &s, e);
+	if (r == 0)
+		find_host_paths(l->rules);
 	if (r < 0 && l->rules) {
 		add_messages(l->problem, sizeof(l->problem), &l->rules->set.messages);
 		rules_free(TAKE(l->rules));
@@ -192,7 +256,7 @@ static void answer(struct detector_rules *r)
 {
 	AUTO_BUF struct buf b = { .fd = -1 };
 
-	if (r->ticket == AGENT_NO_TICKET)
+	if (r->ticket == AGENT_NO_TICKET || r->again) /* it asked while another load ran */
 		return;
 	buf_init(&b, 65536);
 	buf_add_char(&b, '{');
@@ -252,7 +316,8 @@ static void done(struct worker_job *job)
 	take(r);
 	if (r->again) {
 		r->again = false;
-		detector_rules_reload(r, AGENT_NO_TICKET);
+		detector_rules_reload(r,
+				      AGENT_NO_TICKET); /* a ticket that waits is answered then */
 	}
 }
 
@@ -279,10 +344,16 @@ int rules_load_now(struct detector_rules *r, struct err *e)
 	return 0;
 }
 
+static void watch_all(struct detector_rules *r);
+
 void detector_rules_reload(struct detector_rules *r, uint32_t ticket)
 {
 	struct err e = { "" };
 
+	/* the configuration may name other files; what was replaced has a new inode; what is
+	 * watched already is watched once */
+	if (r->inotify_fd >= 0)
+		watch_all(r);
 	if (ticket != AGENT_NO_TICKET) {
 		uint32_t before = r->ticket;
 
@@ -302,6 +373,8 @@ void detector_rules_reload(struct detector_rules *r, uint32_t ticket)
 	}
 	if (begin(r, &e) < 0 || worker_submit(r->worker, &r->load.job, true) < 0) {
 		snprintf(r->problem, sizeof(r->problem), "the rules could not be read again now");
+		r->changed = true; /* the tick tries again */
+		r->changed_ns = r->changed_first_ns = mono_ns();
 		answer(r);
 		return;
 	}
@@ -310,21 +383,52 @@ void detector_rules_reload(struct detector_rules *r, uint32_t ticket)
 
 /* --- changes on disk ----------------------------------------------------------------------- */
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* A directory of files tells of all that lie in it. */
+static bool is_ours(const struct detector_rules *r, const struct inotify_event *ev)
+{
+	const struct config_list *files = &r->services.config->rules_files;
+	const struct span name = span_str(ev->len ? ev->name : "");
+
+	if (name.n == 0 || span_ends(name, ".yaml") || span_ends(name, ".yml"))
+		return true;
+	for (uint32_t i = 0; i < files->n; i++)
+		if (span_eq(name, base_name(files->items[i])))
+			return true;
+	return false;
+}
+
 static void on_change(void *ctx, uint32_t events)
 {
 	struct detector_rules *r = ctx;
 	_Alignas(struct inotify_event) char bytes[4096];
+	ssize_t n;
 
 	(void)events;
-	while (read(r->inotify_fd, bytes, sizeof(bytes)) > 0) {
-		r->changed = true;
-		r->changed_ns = mono_ns();
+	while ((n = read(r->inotify_fd, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *ev = (const void *)(bytes + at);
+
+			at += (ssize_t)(sizeof(*ev) + ev->len);
+			if (!is_ours(r, ev))
+				continue;
+			r->changed_ns = mono_ns();
+			if (!r->changed)
+				r->changed_first_ns = r->changed_ns;
+			r->changed = true;
+		}
 	}
 }
 
 static void watch_path(struct detector_rules *r, const char *path)
 {
-	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+	const uint32_t mask = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
 			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
 	char directory[PATH_MAX];
 	struct stat st;
@@ -338,7 +442,8 @@ static void watch_path(struct detector_rules *r, const char *path)
 			return;
 		slash[slash == directory] = '\0';
 	}
-	if (inotify_add_watch(r->inotify_fd, directory, mask) < 0)
+	if (inotify_add_watch(r->inotify_fd, directory, mask) < 0 &&
+	    strcmp(path, OPTIONAL_PATH) != 0)
 		log_warning("changes of rule files are not noticed", "path", directory, "error",
 			    strerror(errno), NULL);
 }
@@ -349,7 +454,7 @@ static void watch_all(struct detector_rules *r)
 	char path[PATH_MAX];
 
 	for (uint32_t i = 0; i < files->n; i++)
-		if (path_of(files->items[i], path, NULL) > 0)
+		if (path_of(files->items[i], path, NULL) >= 0)
 			watch_path(r, path);
 }
 
@@ -368,10 +473,11 @@ int rules_watch_start(struct detector_rules *r, struct err *e)
 void detector_rules_tick(struct detector_rules *r)
 {
 	dns_names_expire(r->dns, boot_ns());
-	if (!r->changed || mono_ns() - r->changed_ns < SETTLE_NS)
+	const uint64_t now = mono_ns();
+
+	if (!r->changed ||
+	    (now - r->changed_ns < SETTLE_NS && now - r->changed_first_ns < LATEST_NS))
 		return;
 	r->changed = false;
-	if (r->inotify_fd >= 0)
-		watch_all(r); /* what was replaced has a new inode; the same one is watched once */
 	detector_rules_reload(r, AGENT_NO_TICKET);
 }

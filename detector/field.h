@@ -131,6 +131,14 @@ enum field_reading {
 	READING_RESOLVED, /* as the kernel found it: what a symbolic link leads to */
 };
 
+/* The names of files of an event, worked out once a reading: half of the rules ask for them, as
+ * fd.name, fd.directory ... Only for who says that event and reading stay as they are (keep), and
+ * sets it anew when they do not. */
+struct field_paths {
+	bool keep, has[2];
+	struct span path[2];
+};
+
 /* One event on its way through the rules. Kept by the caller, filled anew for each event. */
 struct field_event {
 	const struct event_view *view;
@@ -144,6 +152,7 @@ struct field_event {
 	size_t scratch_used;
 	bool scratch_full; /* a text was cut short or left out; counted by the owner */
 	char *scratch;	   /* FIELD_SCRATCH_BYTES */
+	struct field_paths paths;
 };
 
 static inline size_t field_get(const struct field_ref *r, struct field_event *ev,
@@ -155,6 +164,10 @@ static inline size_t field_get(const struct field_ref *r, struct field_event *ev
 /* false: no event of this type ever has it. Narrower than def->events where the argument says more:
  * evt.arg.NAME. */
 bool field_of_type(const struct field_ref *r, enum evt_type t);
+
+/* What container.id says, cheaper than the field. */
+enum field_place { PLACE_HOST, PLACE_CONTAINER, PLACE_UNKNOWN /* it has no value */ };
+enum field_place field_place(const struct field_event *ev);
 
 /* Whether the two readings of this event's paths differ at all. */
 bool field_readings_differ(struct field_event *ev);

@@ -63,13 +63,27 @@ static struct span full_id(const struct field_event *ev)
 	return c ? text_or_none(c->id.id) : REPLAYED(ev, id);
 }
 
+enum field_place field_place(const struct field_event *ev)
+{
+	const struct span id = full_id(ev);
+
+	if (is_of_host(ev))
+		return PLACE_HOST;
+	return id.n ? PLACE_CONTAINER : PLACE_UNKNOWN;
+}
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 /* Ids of digits are shortened; names, as LXC has them, are not. */
 static struct span shortened(struct span id)
 {
 	if (id.n <= FIELD_SHORT_ID)
 		return id;
 	for (size_t i = 0; i < id.n; i++)
-		if (parse_hex_digit(id.p[i]) < 0)
+		if (!is_hex(id.p[i]))
 			return id;
 	return (struct span){ id.p, FIELD_SHORT_ID };
 }

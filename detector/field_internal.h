@@ -177,6 +177,7 @@ size_t field_arg_count(enum evt_type t);
 	G(proc_start)                                                                              \
 	G(proc_exe_is)                                                                             \
 	G(proc_exe_inode)                                                                          \
+	G(exec_outside)                                                                            \
 	G(proc_group_leader)                                                                       \
 	G(proc_leader)                                                                             \
 	G(proc_pidns_start)                                                                        \

@@ -53,16 +53,25 @@ struct span field_path_raw(struct field_event *ev, unsigned nth)
 /* "/a/b": begins with '/', ends without one, nothing empty, no dots. */
 static bool is_normal(struct span s)
 {
-	struct span rest = s, name;
+	size_t dots = 0, i = 1; /* dots: of a component that has nothing else so far */
+	bool begins = true;
 
 	if (s.n == 0 || s.p[0] != '/')
 		return false;
-	rest.p++;
-	rest.n--;
-	while (span_next(&rest, '/', &name))
-		if (name.n == 0 || span_eq(name, ".") || span_eq(name, ".."))
-			return s.n == 1;
-	return true;
+	for (; i < s.n; i++) {
+		const char c = s.p[i];
+
+		if (c == '/' && (begins || dots == 1 || dots == 2))
+			return false;
+		if (c == '/') {
+			begins = true;
+			dots = 0;
+			continue;
+		}
+		dots = c == '.' && (begins || dots > 0) ? dots + 1 : 0;
+		begins = false;
+	}
+	return s.n == 1 || !(begins || dots == 1 || dots == 2);
 }
 
 /* Where a relative name starts from; p NULL: not known. */
@@ -110,7 +119,14 @@ static struct span by_reading(struct field_event *ev, unsigned nth, enum field_r
 
 struct span field_path(struct field_event *ev, unsigned nth)
 {
-	return by_reading(ev, nth, ev->reading);
+	struct field_paths *kept = &ev->paths;
+
+	if (!kept->keep)
+		return by_reading(ev, nth, ev->reading);
+	if (!kept->has[nth])
+		kept->path[nth] = by_reading(ev, nth, ev->reading);
+	kept->has[nth] = true;
+	return kept->path[nth];
 }
 
 struct span field_path_argument(struct field_event *ev, unsigned nth)
@@ -119,7 +135,7 @@ struct span field_path_argument(struct field_event *ev, unsigned nth)
 
 	if (ev->reading == READING_LEXICAL && raw.p && (raw.n == 0 || raw.p[0] == '/'))
 		return raw;
-	return by_reading(ev, nth, ev->reading);
+	return field_path(ev, nth);
 }
 
 static bool is_same(struct span a, struct span b)
@@ -133,7 +149,11 @@ static bool differs(struct field_event *ev, unsigned nth)
 {
 	size_t used = ev->scratch_used;
 	bool full = ev->scratch_full;
-	struct span a = by_reading(ev, nth, READING_LEXICAL);
+
+	if (!has_path(ev, nth))
+		return false;
+	struct span a = ev->reading == READING_LEXICAL ? field_path(ev, nth)
+						       : by_reading(ev, nth, READING_LEXICAL);
 	struct span b = by_reading(ev, nth, READING_RESOLVED);
 	struct span raw = passed(ev, both[nth].raw);
 	bool same = is_same(a, b);

@@ -249,6 +249,9 @@ const struct field_def field_rows[] = {
 	  "the program is from the image: lower layer of an overlay"),
 	F("proc.is_exe_from_memfd", BOOL, 0, 0, NOTHING, ANY, proc_exe_is, EXE_MEMFD,
 	  "the program lies in memory alone"),
+	F("bulkhead.exec_outside", BOOL, 0, 1, NOTHING, ANY, exec_outside, 0,
+	  "the program was executed among the mounts of who started the container, by the process "
+	  "or before it was forked; of bulkhead alone"),
 	F("proc.is_sid_leader", BOOL, 0, 0, NOTHING, ANY, proc_leader, 0, "leads its session"),
 	F("proc.is_vpgid_leader", BOOL, 0, 0, NOTHING, BIT(EXEC), proc_group_leader, 0,
 	  "leads its process group when it is executed"),

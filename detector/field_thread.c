@@ -78,6 +78,32 @@ size_t get_proc_group_leader(const struct field_ref *r, struct field_event *ev,
 	return field_bool_value(out, cap, v->exec->flags & EXEC_GROUP_LEADER);
 }
 
+/* The kernel's side learns late that a new cgroup is a container's: until then only the cgroup
+ * itself says who is in it together with p. */
+static bool is_in_cgroup_of(const struct process *a, const struct process *p)
+{
+	return (p->container_cgroup && a->container_cgroup == p->container_cgroup) ||
+	       (p->cgroup_id && a->cgroup_id == p->cgroup_id);
+}
+
+/* A runtime on its way into a container still runs what it executed among the mounts of who
+ * started it; what the container runs was executed among its own. */
+size_t get_exec_outside(const struct field_ref *r, struct field_event *ev, struct field_value *out,
+			size_t cap)
+{
+	const struct process *p = ev->context->process, *outside = field_parent(p);
+
+	(void)r;
+	for (unsigned i = 0; outside && i < PROCESS_MAX_ANCESTORS; i++) {
+		if (!is_in_cgroup_of(outside, p))
+			break;
+		outside = field_parent(outside);
+	}
+	if (!outside || !p->exec_mnt || !outside->ns.mnt)
+		return 0;
+	return field_bool_value(out, cap, p->exec_mnt == outside->ns.mnt);
+}
+
 size_t get_proc_login_shell(const struct field_ref *r, struct field_event *ev,
 			    struct field_value *out, size_t cap)
 {

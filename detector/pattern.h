@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pattern - globs and regular expressions of rules, by PCRE2: compiled to machine code where the
+/* pattern - regular expressions of rules, by PCRE2: compiled to machine code where the
  * kernel allows it, with limits, so that no value can hold up the loop. One thread at a time. */
 #ifndef BULKHEAD_PATTERN_H
 #define BULKHEAD_PATTERN_H
@@ -14,16 +14,10 @@
 #define PATTERN_MAX_BYTES   4096
 #define PATTERN_MATCH_LIMIT 10000 /* steps; about a tenth of a millisecond */
 
-enum pattern_kind {
-	PATTERN_GLOB,  /* fnmatch(3) without flags: '*' crosses '/' */
-	PATTERN_IGLOB, /* the same, letters of either case */
-	PATTERN_REGEX, /* of the whole value */
-};
-
 struct pattern;
 
-/* 0; -EINVAL and *e says where in the pattern, -ENOMEM. */
-int pattern_new(struct pattern **out, enum pattern_kind kind, struct span text, struct err *e);
+/* Of the whole value. 0; -EINVAL and *e says where in the pattern, -ENOMEM. */
+int pattern_new(struct pattern **out, struct span text, struct err *e);
 void pattern_free(struct pattern *p);
 DEFINE_AUTO(pattern, pattern_free)
 

@@ -54,7 +54,10 @@ static int fault(const struct building *b, const struct condition_value *v, cons
 
 static int no_memory(const struct building *b)
 {
-	return err_set(b->e, ENOMEM, "no memory for a condition");
+	return b->p->arena.failed
+		       ? err_set(b->e, ENOMEM, "no room for the conditions: %u MiB are the most",
+				 PROGRAM_MAX_BYTES >> 20)
+		       : err_set(b->e, ENOMEM, "no memory for a condition");
 }
 
 static void *list_of(struct building *b, size_t size)
@@ -322,13 +325,9 @@ static int build_prefixes(struct building *b)
 
 static int build_pattern(struct building *b)
 {
-	const enum condition_op op = b->c->op;
+	const struct span text = b->values[0].text;
 	struct err why = { "" };
-	int r = pattern_new(&b->check.pattern,
-			    op == CONDITION_GLOB    ? PATTERN_GLOB
-			    : op == CONDITION_IGLOB ? PATTERN_IGLOB
-						    : PATTERN_REGEX,
-			    b->values[0].text, &why);
+	int r = pattern_new(&b->check.pattern, text, &why);
 
 	if (r < 0)
 		return condition_fault(b->c->source, b->values[0].at, -r, b->e, "%s", why.text);
@@ -337,13 +336,36 @@ static int build_pattern(struct building *b)
 	return b->check.text.p ? 0 : no_memory(b);
 }
 
+static int build_glob(struct building *b)
+{
+	const struct span text = b->values[0].text;
+	int r = glob_make(&b->p->arena, text, b->c->op == CONDITION_IGLOB, &b->check.glob);
+
+	if (r == -E2BIG)
+		return condition_fault(b->c->source, b->values[0].at, EINVAL, b->e,
+				       "the pattern has %zu bytes, %d are the most", text.n,
+				       GLOB_MAX_BYTES);
+	b->check.matcher = MATCH_GLOB;
+	b->check.text = arena_copy(&b->p->arena, text);
+	return r == 0 && b->check.text.p ? 0 : no_memory(b);
+}
+
+static int build_needle(struct building *b)
+{
+	int r = needle_make(&b->p->arena, b->values[0].text, &b->check.needle);
+
+	b->check.matcher = MATCH_ICONTAINS;
+	b->check.text = b->check.needle.text;
+	return r < 0 ? no_memory(b) : 0;
+}
+
 static int build_text(struct building *b)
 {
 	static const uint8_t plain[CONDITION_OP_COUNT] = {
-		[CONDITION_CONTAINS] = MATCH_CONTAINS, [CONDITION_ICONTAINS] = MATCH_ICONTAINS,
-		[CONDITION_ENDSWITH] = MATCH_ENDS,     [CONDITION_LT] = MATCH_TEXT,
-		[CONDITION_LE] = MATCH_TEXT,	       [CONDITION_GT] = MATCH_TEXT,
-		[CONDITION_GE] = MATCH_TEXT,	       [CONDITION_STARTSWITH] = MATCH_STARTS,
+		[CONDITION_CONTAINS] = MATCH_CONTAINS, [CONDITION_ENDSWITH] = MATCH_ENDS,
+		[CONDITION_LT] = MATCH_TEXT,	       [CONDITION_LE] = MATCH_TEXT,
+		[CONDITION_GT] = MATCH_TEXT,	       [CONDITION_GE] = MATCH_TEXT,
+		[CONDITION_STARTSWITH] = MATCH_STARTS,
 	};
 
 	switch (b->c->op) {
@@ -357,12 +379,14 @@ static int build_text(struct building *b)
 		return build_hex(b);
 	case CONDITION_GLOB:
 	case CONDITION_IGLOB:
+		return build_glob(b);
+	case CONDITION_ICONTAINS:
+		return build_needle(b);
 	case CONDITION_REGEX:
 		return build_pattern(b);
 	case CONDITION_PMATCH:
 		return build_prefixes(b);
 	case CONDITION_CONTAINS:
-	case CONDITION_ICONTAINS:
 	case CONDITION_STARTSWITH:
 	case CONDITION_ENDSWITH:
 	case CONDITION_LT:
@@ -545,7 +569,7 @@ int program_check(struct rule_program *p, const struct condition *c, uint32_t sl
 
 	b.check.negate = c->op == CONDITION_NE;
 	b.check.all = ((flags & FIELD_LIST) && c->op == CONDITION_IN) ||
-		      ((flags & FIELD_BOTH_ENDS) && c->op == CONDITION_NE);
+		      ((flags & (FIELD_BOTH_ENDS | FIELD_NAME)) && c->op == CONDITION_NE);
 	if (r == 0)
 		r = keep(&b, has_key, check);
 	if (r < 0 && b.check.matcher == MATCH_PATTERN)

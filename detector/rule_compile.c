@@ -66,8 +66,14 @@ static int types_by_text(struct rule_program *p, const struct condition *c, stru
 {
 	uint32_t slot, number;
 	bool value = false;
-	int r = program_slot(p, c, c->left, &slot, e);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < c->values_n; i++)
+		if (c->values[i].operand) /* there is no event yet that could have it */
+			r = condition_fault(c->source, c->values[i].at, EINVAL, e,
+					    "evt.type is compared with texts alone");
+	if (r == 0)
+		r = program_slot(p, c, c->left, &slot, e);
 	if (r == 0)
 		r = program_check(p, c, slot, c->values, c->values_n, &number, &value, e);
 	if (r == 0 && number != BYTE_MAP_NONE && program_atoms(p) < 0)
@@ -152,19 +158,6 @@ static int one_check(struct rule_program *p, const struct condition *c, uint32_t
 	return *node == UINT32_MAX ? no_memory(e) : 0;
 }
 
-/* One and none of the others. */
-static uint32_t one_of(struct rule_program *p, const uint32_t *each, size_t n)
-{
-	uint32_t alone[PROGRAM_MAX_ONEOF], group[PROGRAM_MAX_ONEOF];
-
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < n; j++)
-			group[j] = j == i ? each[j] : node_not(p, each[j]);
-		alone[i] = node_group(p, NODE_AND, group, n);
-	}
-	return node_group(p, NODE_OR, alone, n);
-}
-
 static int modified(struct rule_program *p, const struct condition *c, uint32_t slot,
 		    uint32_t *node, struct err *e)
 {
@@ -172,10 +165,6 @@ static int modified(struct rule_program *p, const struct condition *c, uint32_t 
 
 	if (c->modifier == MODIFIER_ANYOF && c->op == CONDITION_STARTSWITH)
 		return one_check(p, c, slot, c->values, n, node, e); /* a tree of prefixes */
-	if (c->modifier == MODIFIER_ONEOF && n > PROGRAM_MAX_ONEOF)
-		return condition_fault(c->source, c->at, E2BIG, e,
-				       "'oneof' has %zu values, %d are the most", n,
-				       PROGRAM_MAX_ONEOF);
 	uint32_t *each = arena_zeroed(&p->arena, n, sizeof(*each));
 
 	if (!each)
@@ -186,10 +175,11 @@ static int modified(struct rule_program *p, const struct condition *c, uint32_t 
 		if (r < 0)
 			return r;
 	}
-	if (c->modifier == MODIFIER_ONEOF)
-		*node = one_of(p, each, n);
-	else
-		*node = node_group(p, c->modifier == MODIFIER_ALLOF ? NODE_AND : NODE_OR, each, n);
+	*node = node_group(p,
+			   c->modifier == MODIFIER_ONEOF   ? NODE_ONEOF
+			   : c->modifier == MODIFIER_ALLOF ? NODE_AND
+							   : NODE_OR,
+			   each, n);
 	return *node == UINT32_MAX ? no_memory(e) : 0;
 }
 

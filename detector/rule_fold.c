@@ -10,7 +10,7 @@
 struct folding {
 	struct rule_program *p;
 	enum evt_type type;
-	unsigned variant; /* 0: of the host */
+	unsigned variant; /* enum field_place */
 	uint32_t *memo;	  /* of the nodes that were there before; UINT32_MAX: not yet */
 	uint32_t n;
 };
@@ -33,11 +33,13 @@ static uint32_t fold_check(const struct folding *f, uint32_t node)
 		return NODE_FALSE; /* such an event never has it */
 	if (c->slot != p->host_slot || c->matcher == MATCH_SLOT)
 		return UINT32_MAX;
+	if (f->variant == PLACE_UNKNOWN) /* neither equal nor different */
+		return NODE_FALSE;
 	if (c->matcher == MATCH_EXISTS)
 		return NODE_TRUE;
 	const bool host_passes = program_test_text(p, c, SPAN_LIT("host"));
 
-	if (f->variant == 0)
+	if (f->variant == PLACE_HOST)
 		return host_passes ? NODE_TRUE : NODE_FALSE;
 	/* of a container it is some id, never "host" */
 	if (c->matcher == MATCH_ATOM && host_passes != c->negate)
@@ -56,9 +58,13 @@ static uint32_t fold_group(struct folding *f, uint32_t node)
 
 	if (!list)
 		return r;
-	for (uint32_t i = 0; i < of.n; i++)
+	bool same = true;
+
+	for (uint32_t i = 0; i < of.n; i++) {
 		list[i] = fold(f, p->links[of.first + i]);
-	r = node_group(p, (enum node_kind)of.kind, list, of.n);
+		same = same && list[i] == p->links[of.first + i];
+	}
+	r = same ? node : node_group(p, (enum node_kind)of.kind, list, of.n);
 	if (list != few)
 		free(list);
 	return r;
@@ -80,6 +86,7 @@ static uint32_t fold(struct folding *f, uint32_t node)
 		break;
 	case NODE_AND:
 	case NODE_OR:
+	case NODE_ONEOF:
 		r = fold_group(f, node);
 		break;
 	case NODE_CHECK:
@@ -95,6 +102,14 @@ static uint32_t fold(struct folding *f, uint32_t node)
 	return r;
 }
 
+static bool is_idle(const struct rule_program *p, const uint32_t *roots, uint32_t rule)
+{
+	for (unsigned v = 0; v < PROGRAM_VARIANTS; v++)
+		if (roots[v * p->rules_n + rule] != NODE_FALSE)
+			return false;
+	return true;
+}
+
 static int fold_type(struct folding *f, struct type_rules *out, uint32_t *roots)
 {
 	struct rule_program *p = f->p;
@@ -107,14 +122,14 @@ static int fold_type(struct folding *f, struct type_rules *out, uint32_t *roots)
 			if (r == UINT32_MAX)
 				return -ENOMEM;
 			roots[f->variant * p->rules_n + i] = r;
-			if (r != NODE_FALSE && f->variant == 0)
+			if (r != NODE_FALSE && f->variant == PLACE_HOST)
 				evt_set_add(&p->rules[i].needs.host_types, f->type);
-			if (r != NODE_FALSE && f->variant == 1)
+			if (r != NODE_FALSE && f->variant == PLACE_CONTAINER)
 				evt_set_add(&p->rules[i].needs.container_types, f->type);
 		}
 	}
 	for (uint32_t i = 0; i < p->rules_n; i++)
-		out->n += roots[i] != NODE_FALSE || roots[p->rules_n + i] != NODE_FALSE;
+		out->n += !is_idle(p, roots, i);
 	out->ids = arena_zeroed(&p->arena, out->n, sizeof(*out->ids));
 	for (unsigned v = 0; v < PROGRAM_VARIANTS; v++)
 		out->roots[v] = arena_zeroed(&p->arena, out->n, sizeof(*out->roots[v]));
@@ -123,11 +138,12 @@ static int fold_type(struct folding *f, struct type_rules *out, uint32_t *roots)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < p->rules_n; i++) {
-		if (roots[i] == NODE_FALSE && roots[p->rules_n + i] == NODE_FALSE)
+		if (is_idle(p, roots, i))
 			continue;
 		out->ids[n] = i;
-		out->roots[0][n] = roots[i];
-		out->roots[1][n++] = roots[p->rules_n + i];
+		for (unsigned v = 0; v < PROGRAM_VARIANTS; v++)
+			out->roots[v][n] = roots[v * p->rules_n + i];
+		n++;
 	}
 	return 0;
 }

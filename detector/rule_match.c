@@ -214,24 +214,16 @@ static bool contains(struct span text, struct span part)
 	return part.n == 0 || (text.n >= part.n && memmem(text.p, text.n, part.p, part.n));
 }
 
-static bool contains_any_case(struct span text, struct span part)
+/* Both come from the event: in lower case for as long as this takes, since memmem() holds to their
+ * lengths whatever they are. */
+static bool contains_any_case(struct span text, struct span part, struct field_event *ev)
 {
-	if (part.n == 0)
-		return true;
-	const unsigned char first = lower((unsigned char)part.p[0]);
+	const size_t used = ev->scratch_used;
+	const bool yes = text.n >= part.n && to_case(ev, text, false, &text) &&
+			 to_case(ev, part, false, &part) && contains(text, part);
 
-	for (size_t i = 0; i + part.n <= text.n; i++) {
-		size_t j = 1;
-
-		if (lower((unsigned char)text.p[i]) != first)
-			continue;
-		while (j < part.n &&
-		       lower((unsigned char)text.p[i + j]) == lower((unsigned char)part.p[j]))
-			j++;
-		if (j == part.n)
-			return true;
-	}
-	return false;
+	ev->scratch_used = used;
+	return yes;
 }
 
 static bool starts(struct span text, struct span part)
@@ -291,7 +283,8 @@ static int order_uint(const void *a, const void *b)
 }
 
 static bool compare_values(enum condition_op op, enum field_type type, const struct field_value *a,
-			   enum field_type other, const struct field_value *b)
+			   enum field_type other, const struct field_value *b,
+			   struct field_event *ev)
 {
 	switch (type) {
 	case FIELD_STRING:
@@ -299,7 +292,7 @@ static bool compare_values(enum condition_op op, enum field_type type, const str
 		if (op == CONDITION_CONTAINS)
 			return contains(a->text, b->text);
 		if (op == CONDITION_ICONTAINS)
-			return contains_any_case(a->text, b->text);
+			return contains_any_case(a->text, b->text, ev);
 		if (op == CONDITION_STARTSWITH)
 			return starts(a->text, b->text);
 		if (op == CONDITION_ENDSWITH)
@@ -336,9 +329,18 @@ static bool against_slots(struct rule_program *p, const struct check *c,
 
 		for (uint32_t j = 0; j < n; j++)
 			if (compare_values((enum condition_op)c->op, p->slots[c->slot].type, v,
-					   right->type, &p->values[right->first + j]))
+					   right->type, &p->values[right->first + j], ev))
 				return true;
 	}
+	return false;
+}
+
+/* What is not there is neither equal nor different, on the right side as on the left. */
+static bool has_right(struct rule_program *p, const struct check *c, struct field_event *ev)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		if (program_values(p, c->slots[i], ev) > 0)
+			return true;
 	return false;
 }
 
@@ -373,7 +375,7 @@ static bool test(struct rule_program *p, const struct check *c, const struct fie
 	case MATCH_CONTAINS:
 		return contains(v->text, c->text);
 	case MATCH_ICONTAINS:
-		return contains_any_case(v->text, c->text);
+		return needle_find(&c->needle, v->text) != NEEDLE_NONE;
 	case MATCH_STARTS:
 		return starts(v->text, c->text);
 	case MATCH_ENDS:
@@ -382,6 +384,8 @@ static bool test(struct rule_program *p, const struct check *c, const struct fie
 		return prefix_set_starts(&c->prefixes, v->text);
 	case MATCH_PATHS:
 		return prefix_set_holds(&c->prefixes, v->text);
+	case MATCH_GLOB:
+		return glob_match(c->glob, v->text);
 	case MATCH_PATTERN:
 		return pattern_match(c->pattern, v->text, &p->match_limit);
 	case MATCH_NETS:
@@ -397,11 +401,11 @@ static bool test(struct rule_program *p, const struct check *c, const struct fie
 
 bool program_test(struct rule_program *p, const struct check *c, struct field_event *ev)
 {
-	const uint32_t n = program_values(p, c->slot, ev);
 	struct slot *s = &p->slots[c->slot];
+	const uint32_t n = s->stamp == p->stamp ? s->count : program_values(p, c->slot, ev);
 	const bool by_atom = c->matcher == MATCH_ATOM || c->matcher == MATCH_ATOMS;
 
-	if (n == 0)
+	if (n == 0 || (c->matcher == MATCH_SLOT && !has_right(p, c, ev)))
 		return false; /* what an event has not is neither equal nor different */
 	if (by_atom && s->atom_stamp != p->stamp) {
 		for (uint32_t i = 0; i < n; i++)

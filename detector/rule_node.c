@@ -76,8 +76,10 @@ static uint32_t with_links(struct rule_program *p, enum node_kind kind, const ui
 		links[p->links_n + i] = list[i];
 		cost += child->cost;
 	}
-	/* half of it is often not met */
-	node.cost = capped(kind == NODE_NOT ? cost : 1 + cost * 2 / 3);
+	/* half of it is often not met, but who counts to two meets nearly all */
+	node.cost = capped(kind == NODE_NOT	? cost
+			   : kind == NODE_ONEOF ? 1 + cost
+						: 1 + cost * 2 / 3);
 	at = add(p, node);
 	if (at != UINT32_MAX)
 		p->links_n += (uint32_t)n;
@@ -106,8 +108,37 @@ static int by_cost(const void *a, const void *b, void *program)
 	return x < y ? -1 : x > y;
 }
 
+static void sort(struct rule_program *p, uint32_t *list, size_t n)
+{
+	qsort_r(list, n, sizeof(*list), by_cost, p);
+}
+
+/* A child that is always true leaves no room for another. */
+static uint32_t node_oneof(struct rule_program *p, uint32_t *list, size_t n)
+{
+	size_t kept = 0, always = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i] == UINT32_MAX)
+			return UINT32_MAX;
+		always += list[i] == NODE_TRUE;
+		if (list[i] > NODE_TRUE)
+			list[kept++] = list[i];
+	}
+	if (always > 1)
+		return NODE_FALSE;
+	if (always == 1)
+		return node_not(p, node_group(p, NODE_OR, list, kept));
+	if (kept <= 1)
+		return kept ? list[0] : NODE_FALSE;
+	sort(p, list, kept);
+	return with_links(p, NODE_ONEOF, list, kept);
+}
+
 uint32_t node_group(struct rule_program *p, enum node_kind kind, uint32_t *list, size_t n)
 {
+	if (kind == NODE_ONEOF)
+		return node_oneof(p, list, n);
 	const uint32_t neutral = kind == NODE_AND ? NODE_TRUE : NODE_FALSE;
 	const uint32_t decides = kind == NODE_AND ? NODE_FALSE : NODE_TRUE;
 	size_t kept = 0;
@@ -122,7 +153,7 @@ uint32_t node_group(struct rule_program *p, enum node_kind kind, uint32_t *list,
 	}
 	if (kept == 0)
 		return neutral;
-	qsort_r(list, kept, sizeof(*list), by_cost, p);
+	sort(p, list, kept);
 	size_t distinct = 1; /* equal ones stand side by side now */
 
 	for (size_t i = 1; i < kept; i++)
@@ -145,6 +176,7 @@ uint32_t node_check(struct rule_program *p, uint32_t check)
 	case MATCH_PATTERN:
 		cost += 12;
 		break;
+	case MATCH_GLOB:
 	case MATCH_CONTAINS:
 	case MATCH_ICONTAINS:
 	case MATCH_SLOT:

@@ -24,6 +24,7 @@ struct span rule_output_with_suggested(struct arena *a, struct span text)
 
 struct compiling {
 	struct arena *arena;
+	struct rule_output_refs *refs; /* or NULL */
 	const struct condition_source *source;
 	struct buf literal;
 	struct rule_output *out;
@@ -180,12 +181,49 @@ static size_t transformer_bytes(struct span s, enum condition_transform *t)
 	return 0;
 }
 
+static bool remember(struct compiling *c, struct span name, const struct field_ref *ref)
+{
+	struct rule_output_refs *refs = c->refs;
+	const uint32_t id = refs->ids.n;
+
+	if (id == refs->cap) {
+		const uint32_t cap = refs->cap ? refs->cap * 2 : 64;
+		const struct field_ref **list = arena_zeroed(c->arena, cap, sizeof(*list));
+
+		if (!list)
+			return false;
+		if (id > 0)
+			memcpy(list, refs->list, id * sizeof(*list));
+		refs->list = list;
+		refs->cap = cap;
+	}
+	refs->list[id] = ref;
+	return byte_map_add(c->arena, &refs->ids, name, id) == 0;
+}
+
+/* The one that is kept of this name; NULL: no memory. */
+static const struct field_ref *keep_ref(struct compiling *c, struct span name,
+					const struct field_ref *ref)
+{
+	const uint32_t id = c->refs ? byte_map_find(&c->refs->ids, name) : BYTE_MAP_NONE;
+
+	if (id != BYTE_MAP_NONE)
+		return c->refs->list[id];
+	struct field_ref *kept = arena_zeroed(c->arena, 1, sizeof(*kept));
+
+	if (!kept)
+		return NULL;
+	*kept = *ref;
+	return !c->refs || remember(c, name, kept) ? kept : NULL;
+}
+
 /* A field, or "toupper(proc.name)", at the beginning of s: bytes, or -errno with its place. */
 static int read_token(struct compiling *c, struct span s, uint32_t at, struct rule_output_field *f)
 {
 	size_t begin = transformer_bytes(s, &f->transform);
 	enum condition_transform inner;
 	struct err why = { "" };
+	struct field_ref ref;
 
 	if (begin)
 		begin = skip_blanks(s, begin);
@@ -194,7 +232,7 @@ static int read_token(struct compiling *c, struct span s, uint32_t at, struct ru
 	if (begin && transformer_bytes(rest, &inner))
 		return condition_fault(c->source, at, EINVAL, c->e,
 				       "an output takes one transformer a field");
-	int n = find_field(rest, &f->ref, &why);
+	int n = find_field(rest, &ref, &why);
 
 	if (n < 0)
 		return condition_fault(c->source, at, -n, c->e, "output: %s", why.text);
@@ -206,12 +244,15 @@ static int read_token(struct compiling *c, struct span s, uint32_t at, struct ru
 			return condition_fault(c->source, at, EINVAL, c->e,
 					       "output: ')' is expected after '%.*s'", n, rest.p);
 		end++;
-		if (!transforms(f->transform, &f->ref))
+		if (!transforms(f->transform, &ref))
 			return condition_fault(
 				c->source, at, EINVAL, c->e, "output: %s() does not take '%s'",
-				condition_transform_name(f->transform), f->ref.def->name);
+				condition_transform_name(f->transform), ref.def->name);
 	}
 	f->token = (struct span){ s.p, end };
+	f->ref = keep_ref(c, (struct span){ rest.p, (size_t)n }, &ref);
+	if (!f->ref)
+		return err_set(c->e, ENOMEM, "no memory for an output");
 	return (int)end;
 }
 
@@ -273,25 +314,21 @@ static int compile_text(struct compiling *c, struct span text, size_t from,
 	return 0;
 }
 
-int rule_output_compile(struct arena *a, const struct condition_source *source, struct span text,
+int rule_output_compile(struct arena *a, struct rule_output_refs *refs,
+			const struct condition_source *source, struct span text,
 			struct rule_output *out, struct err *e)
 {
-	struct rule_output o = { .all = span_eq(source->what, "rule") };
+	struct rule_output_field fields[RULE_OUTPUT_MAX_FIELDS];
+	struct rule_output o = { .fields = fields, .all = span_eq(source->what, "rule") };
 	AUTO(compiling_release)
-	struct compiling c = { .arena = a, .source = source, .out = &o, .e = e };
-	size_t percents = 0;
+	struct compiling c = { .arena = a, .refs = refs, .source = source, .out = &o, .e = e };
 
 	if (text.n > RULE_OUTPUT_MAX_BYTES)
 		return condition_fault(source, 0, EINVAL, e, "output: longer than %d bytes",
 				       RULE_OUTPUT_MAX_BYTES);
 	/* tokens point into it */
 	text = arena_copy(a, text);
-	for (size_t i = 0; i < text.n; i++)
-		percents += text.p[i] == '%';
-	/* one may become the suggested ones */
-	percents = percents * 6 < RULE_OUTPUT_MAX_FIELDS ? percents * 6 : RULE_OUTPUT_MAX_FIELDS;
-	o.fields = arena_zeroed(a, percents ? percents : 1, sizeof(*o.fields));
-	if (!text.p || !o.fields)
+	if (!text.p)
 		return err_set(e, ENOMEM, "no memory for an output");
 	buf_init(&c.literal, (size_t)2 * RULE_OUTPUT_MAX_BYTES);
 	const bool starred = text.n > 0 && text.p[0] == '*';
@@ -302,8 +339,10 @@ int rule_output_compile(struct arena *a, const struct condition_source *source, 
 	if (r < 0)
 		return r;
 	o.text = arena_copy(a, (struct span){ c.literal.data, c.literal.len });
-	if (c.literal.failed || !o.text.p)
+	o.fields = arena_zeroed(a, o.fields_n, sizeof(*o.fields));
+	if (c.literal.failed || !o.text.p || !o.fields)
 		return err_set(e, ENOMEM, "no memory for an output");
+	memcpy(o.fields, fields, o.fields_n * sizeof(*o.fields));
 	*out = o;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #define BULKHEAD_RULE_OUTPUT_H
 
 #include "collector/base/arena.h"
+#include "detector/byte_map.h"
 #include "detector/condition.h"
 #include "detector/field.h"
 
@@ -14,7 +15,7 @@
 
 struct rule_output_field {
 	struct span token; /* as it stands, without '%': "proc.aname[2]", "tolower(proc.name)" */
-	struct field_ref ref;
+	const struct field_ref *ref;
 	enum condition_transform transform; /* TRANSFORM_FIELD: none */
 	uint32_t width;			    /* %10proc.name: padded or cut; 0: as it is */
 	size_t before;			    /* text before it: bytes of output->text up to here */
@@ -28,10 +29,19 @@ struct rule_output {
 	bool all; /* the text began with "*", or Falco would put one there: print with <NA> */
 };
 
-/* `source` names the text and its place. A field is the longest name that is known, as in Falco;
+/* Fields of many outputs, so that the same one is kept once: zeroed at first, of one arena. */
+struct rule_output_refs {
+	struct byte_map ids;
+	const struct field_ref **list;
+	uint32_t cap;
+};
+
+/* `refs` may be NULL: each output has its own then. `source` names the text and its place. A field
+ * is the longest name that is known, as in Falco;
  * "%container.info" becomes the fields that Falco's container plugin suggests; "%%" is one '%'.
  * 0; -EINVAL with place; -EOPNOTSUPP: a field that bulkhead cannot serve. */
-int rule_output_compile(struct arena *a, const struct condition_source *source, struct span text,
+int rule_output_compile(struct arena *a, struct rule_output_refs *refs,
+			const struct condition_source *source, struct span text,
 			struct rule_output *out, struct err *e);
 
 /* What Falco appends to each output by default: container_id=%container.id ... */

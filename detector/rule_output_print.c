@@ -14,8 +14,8 @@ struct values {
 
 static void get_values(const struct rule_output_field *f, struct field_event *ev, struct values *to)
 {
-	to->n = field_get(&f->ref, ev, to->v, FIELD_MAX_VALUES);
-	to->list = (f->ref.flags & (FIELD_LIST | FIELD_ANY)) != 0;
+	to->n = field_get(f->ref, ev, to->v, FIELD_MAX_VALUES);
+	to->list = (f->ref->flags & (FIELD_LIST | FIELD_ANY)) != 0;
 }
 
 static uint64_t length_of(const struct values *v)
@@ -100,7 +100,7 @@ static bool add_value(struct buf *b, const struct rule_output_field *f, const st
 	case TRANSFORM_COUNT:
 		break;
 	}
-	field_print(b, &f->ref, v);
+	field_print(b, f->ref, v);
 	return true;
 }
 
@@ -197,7 +197,7 @@ static void add_json(struct buf *b, const struct rule_output_field *f, const str
 		add_quoted(b, f, v);
 		return;
 	}
-	switch (f->ref.type) {
+	switch (f->ref->type) {
 	case FIELD_INT:
 	case FIELD_DURATION:
 		buf_add_i64(b, v->i);

@@ -138,19 +138,22 @@ static struct gathered literal(struct gathering *g, enum path_part part, struct 
 	return one_prefix(g, text);
 }
 
+static bool is_member(const struct check *c, uint32_t atom)
+{
+	if (c->matcher == MATCH_ATOM)
+		return atom == c->atom;
+	return atom / 64 < c->words && (c->atoms[atom / 64] >> (atom % 64) & 1);
+}
+
 static struct gathered of_atoms(struct gathering *g, enum path_part part, const struct check *c)
 {
 	const struct byte_map *atoms = &g->p->slots[c->slot].atoms;
-	struct gathered out = { .all = false };
+	struct gathered out = { .all = c->n > PATHS_MAX };
 
-	for (uint32_t i = 0; atoms->entries && i <= atoms->mask; i++) {
+	for (uint32_t i = 0; atoms->entries && i <= atoms->mask && !out.all; i++) {
 		const struct byte_map_entry *e = &atoms->entries[i];
-		bool member = e->key.p && c->matcher == MATCH_ATOM && e->value == c->atom;
 
-		for (uint32_t j = 0; e->key.p && !member && c->matcher == MATCH_ATOMS && j < c->n;
-		     j++)
-			member = c->members[j] == e->value;
-		if (!member)
+		if (!e->key.p || !is_member(c, e->value))
 			continue;
 		struct gathered one = literal(g, part, e->key);
 
@@ -207,7 +210,7 @@ static struct gathered of_check(struct gathering *g, const struct check *c)
 			return everything();
 		prefix_set_each(&c->prefixes, take_prefix, &take);
 		return out;
-	case MATCH_PATTERN:
+	case MATCH_GLOB:
 		return part == PART_WHOLE && c->op == CONDITION_GLOB ? of_glob(g, c->text)
 								     : everything();
 	case MATCH_EXISTS:
@@ -219,6 +222,7 @@ static struct gathered of_check(struct gathering *g, const struct check *c)
 	case MATCH_TEXT:
 	case MATCH_CONTAINS:
 	case MATCH_ICONTAINS:
+	case MATCH_PATTERN:
 	case MATCH_NETS:
 	case MATCH_SLOT:
 		break;
@@ -235,18 +239,20 @@ static struct gathered of_node(struct gathering *g, uint32_t at, unsigned depth)
 		return (struct gathered){ .all = false };
 	if (n->kind == NODE_CHECK)
 		return of_check(g, &g->p->checks[n->first]);
-	if ((n->kind != NODE_AND && n->kind != NODE_OR) || depth == 0)
+	const bool either = n->kind == NODE_OR || n->kind == NODE_ONEOF;
+
+	if ((n->kind != NODE_AND && !either) || depth == 0)
 		return out;
-	if (n->kind == NODE_OR)
+	if (either)
 		out.all = false;
 	for (uint32_t i = 0; i < n->n; i++) {
 		struct gathered one = of_node(g, g->p->links[n->first + i], depth - 1);
 
-		if (n->kind == NODE_OR)
+		if (either)
 			join(g->a, &out, &one);
 		else if (weight(&one) < weight(&out))
 			out = one;
-		if (n->kind == NODE_OR && out.all)
+		if (either && out.all)
 			break;
 	}
 	return out;

@@ -94,7 +94,7 @@ static struct evt_set types_of(const struct rule_program *p, uint32_t node, bool
 
 		return negated ? (struct evt_set){ { ~s.w[0], ~s.w[1] } } : s;
 	}
-	if (n->kind == NODE_CHECK || depth == 0)
+	if (n->kind == NODE_CHECK || n->kind == NODE_ONEOF || depth == 0)
 		return all;
 	if (n->kind == NODE_NOT)
 		return types_of(p, p->links[n->first], !negated, depth - 1);
@@ -143,13 +143,34 @@ int rule_program_add(struct rule_program *p, const struct condition *c, uint32_t
 	return 0;
 }
 
-int rule_program_finish(struct rule_program *p, struct err *e)
+/* Every rule as it was written, for every type. */
+static int as_written(struct rule_program *p, struct err *e)
+{
+	struct type_rules all = { .n = p->rules_n };
+	uint32_t *roots = arena_zeroed(&p->arena, p->rules_n, sizeof(*roots));
+
+	all.ids = arena_zeroed(&p->arena, p->rules_n, sizeof(*all.ids));
+	if (!roots || !all.ids)
+		return err_set(e, ENOMEM, "no memory for rules");
+	for (uint32_t i = 0; i < p->rules_n; i++) {
+		all.ids[i] = i;
+		roots[i] = p->rules[i].root;
+	}
+	for (unsigned v = 0; v < PROGRAM_VARIANTS; v++)
+		all.roots[v] = roots;
+	for (unsigned t = EVT_NONE + 1; t < EVT_COUNT; t++)
+		p->types[t] = all;
+	return 0;
+}
+
+static int finish(struct rule_program *p, int (*fold)(struct rule_program *p, struct err *e),
+		  struct err *e)
 {
 	int r = program_atoms(p);
 
 	if (r < 0)
 		return err_set(e, ENOMEM, "no memory for rules");
-	r = program_fold(p, e);
+	r = fold(p, e);
 	if (r < 0)
 		return r;
 	p->memo = calloc(p->nodes_n, sizeof(*p->memo));
@@ -159,6 +180,16 @@ int rule_program_finish(struct rule_program *p, struct err *e)
 	p->finished = true;
 	rule_program_begin(p);
 	return 0;
+}
+
+int rule_program_finish(struct rule_program *p, struct err *e)
+{
+	return finish(p, program_fold, e);
+}
+
+int rule_program_finish_plain(struct rule_program *p, struct err *e)
+{
+	return finish(p, as_written, e);
 }
 
 const struct rule_needs *rule_program_needs(const struct rule_program *p, uint32_t id)
@@ -184,28 +215,49 @@ void rule_program_begin(struct rule_program *p)
 		p->slots[i].stamp = p->slots[i].atom_stamp = 0;
 }
 
+static bool run(struct rule_program *p, uint32_t at, struct field_event *ev);
+
+/* Here, not behind a call: most of what rules ask was asked before. */
+static inline bool value_of(struct rule_program *p, uint32_t at, struct field_event *ev)
+{
+	const uint32_t known = p->memo[at];
+
+	return known >> 1 == p->stamp ? known & 1 : run(p, at, ev);
+}
+
+/* How many children are so; no more than `enough` are looked for. */
+static inline unsigned count_of(struct rule_program *p, const struct node *n, bool value,
+				unsigned enough, struct field_event *ev)
+{
+	const uint32_t *link = p->links + n->first, *end = link + n->n;
+	unsigned found = 0;
+
+	while (found < enough && link < end)
+		found += value_of(p, *link++, ev) == value;
+	return found;
+}
+
+/* Of a node that is not worked out yet. */
 static bool run(struct rule_program *p, uint32_t at, struct field_event *ev)
 {
 	const struct node *n = &p->nodes[at];
 	bool r = false;
 
-	if (p->memo[at] >> 1 == p->stamp)
-		return p->memo[at] & 1;
 	switch ((enum node_kind)n->kind) {
 	case NODE_CONST:
 		r = at == NODE_TRUE;
 		break;
 	case NODE_NOT:
-		r = !run(p, p->links[n->first], ev);
+		r = !value_of(p, p->links[n->first], ev);
 		break;
 	case NODE_AND:
-		r = true;
-		for (uint32_t i = 0; r && i < n->n; i++)
-			r = run(p, p->links[n->first + i], ev);
+		r = count_of(p, n, false, 1, ev) == 0;
 		break;
 	case NODE_OR:
-		for (uint32_t i = 0; !r && i < n->n; i++)
-			r = run(p, p->links[n->first + i], ev);
+		r = count_of(p, n, true, 1, ev) > 0;
+		break;
+	case NODE_ONEOF:
+		r = count_of(p, n, true, 2, ev) == 1;
 		break;
 	case NODE_CHECK:
 		r = program_test(p, &p->checks[n->first], ev);
@@ -222,10 +274,7 @@ static unsigned variant_of(struct rule_program *p, struct field_event *ev)
 {
 	if (p->variant_stamp == p->stamp)
 		return p->variant;
-	const uint32_t n = program_values(p, p->host_slot, ev);
-	const struct slot *s = &p->slots[p->host_slot];
-
-	p->variant = n == 0 || !span_eq(p->values[s->first].text, "host");
+	p->variant = field_place(ev);
 	p->variant_stamp = p->stamp;
 	return p->variant;
 }
@@ -235,7 +284,7 @@ bool rule_program_match(struct rule_program *p, size_t i, struct field_event *ev
 	const struct type_rules *t = &p->types[ev->type];
 	const uint32_t root = t->roots[variant_of(p, ev)][i];
 
-	return root <= NODE_TRUE ? root == NODE_TRUE : run(p, root, ev);
+	return root <= NODE_TRUE ? root == NODE_TRUE : value_of(p, root, ev);
 }
 
 size_t rule_program_names(struct rule_program *p, const struct span **names)

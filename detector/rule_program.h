@@ -41,6 +41,10 @@ int rule_program_add(struct rule_program *p, const struct condition *c, uint32_t
 /* After the last: folds for each type. */
 int rule_program_finish(struct rule_program *p, struct err *e);
 
+/* Instead of rule_program_finish, for one condition that somebody waits for: types are asked when
+ * an event comes. Means the same, takes microseconds, and each rule is met by every type. */
+int rule_program_finish_plain(struct rule_program *p, struct err *e);
+
 /* Of a rule that was added; whole after rule_program_finish(). */
 const struct rule_needs *rule_program_needs(const struct rule_program *p, uint32_t id);
 

@@ -8,6 +8,8 @@
 #define BULKHEAD_RULE_PROGRAM_INTERNAL_H
 
 #include "detector/byte_map.h"
+#include "detector/glob.h"
+#include "detector/needle.h"
 #include "detector/pattern.h"
 #include "detector/prefix_set.h"
 #include "detector/rule_program.h"
@@ -18,13 +20,20 @@
 #define PROGRAM_MAX_RULES 16384
 #define PROGRAM_MAX_DEPTH 400  /* of nodes, macros in place */
 #define PROGRAM_VALUES	  4096 /* of all slots of one event */
-#define PROGRAM_MAX_ONEOF 32   /* values of "oneof" */
-#define PROGRAM_VARIANTS  2    /* of the host, of a container */
+#define PROGRAM_VARIANTS  3    /* by enum field_place */
 #define PROGRAM_NO_SLOT	  UINT32_MAX
 
 enum { NODE_FALSE, NODE_TRUE }; /* the first two nodes */
 
-enum node_kind { NODE_CONST, NODE_NOT, NODE_AND, NODE_OR, NODE_CHECK, NODE_TYPE };
+enum node_kind {
+	NODE_CONST,
+	NODE_NOT,
+	NODE_AND,
+	NODE_OR,
+	NODE_ONEOF, /* exactly one child is true; one that stands twice counts twice */
+	NODE_CHECK,
+	NODE_TYPE
+};
 
 struct node {
 	uint8_t kind;
@@ -48,6 +57,7 @@ enum matcher {
 	MATCH_ENDS,
 	MATCH_PREFIXES, /* starts with one of many */
 	MATCH_PATHS,	/* pmatch */
+	MATCH_GLOB,
 	MATCH_PATTERN,
 	MATCH_NETS, /* addresses and networks */
 	MATCH_SLOT, /* compared with other fields */
@@ -73,6 +83,8 @@ struct check {
 		bool b;
 		struct prefix_set prefixes;
 		struct pattern *pattern;
+		const struct glob *glob;
+		struct needle needle; /* of MATCH_ICONTAINS */
 		const struct net *nets;
 		const uint32_t *slots;
 	};
@@ -82,8 +94,11 @@ struct check {
 };
 
 struct slot {
+	/* of this event; together, and first: there are hundreds of slots */
+	uint32_t stamp, atom_stamp;
+	uint32_t first, count; /* in values[] */
+	struct byte_map atoms; /* literals that are compared with it */
 	enum condition_transform transform;
-	struct field_ref ref;	     /* TRANSFORM_FIELD */
 	const uint32_t *inner;	     /* slots of a transformer's arguments */
 	const struct span *literals; /* text in place of an inner slot that is PROGRAM_NO_SLOT */
 	uint32_t inner_n;
@@ -91,10 +106,7 @@ struct slot {
 	unsigned flags;
 	uint64_t events; /* types that can have it; 0: all */
 	uint8_t cost;
-	struct byte_map atoms; /* literals that are compared with it */
-	/* of this event */
-	uint32_t stamp, atom_stamp;
-	uint32_t first, count; /* in values[] */
+	struct field_ref ref; /* TRANSFORM_FIELD */
 };
 
 struct program_rule {
@@ -143,7 +155,7 @@ struct rule_program {
 
 /* rule_node.c: nodes are made here alone; NODE_FALSE..., or UINT32_MAX: no memory. */
 uint32_t node_not(struct rule_program *p, uint32_t of);
-/* kind: NODE_AND or NODE_OR. The list is reordered. */
+/* kind: NODE_AND, NODE_OR or NODE_ONEOF. The list is reordered. */
 uint32_t node_group(struct rule_program *p, enum node_kind kind, uint32_t *list, size_t n);
 uint32_t node_check(struct rule_program *p, uint32_t check);
 uint32_t node_type(struct rule_program *p, const struct evt_set *set);

@@ -59,7 +59,7 @@ static int compile(struct event_query *q, struct span condition, uint64_t *types
 	if (r == 0)
 		r = rule_program_add(q->program, c, &id, &needs, e);
 	if (r == 0)
-		r = rule_program_finish(q->program, e);
+		r = rule_program_finish_plain(q->program, e);
 	if (r == 0)
 		*types = events_of(&needs);
 	return r == -ENOMEM ? r : r < 0 ? -EINVAL : 0;
@@ -72,7 +72,7 @@ static int compile_format(struct event_query *q, struct span format, struct err 
 	q->format = (struct condition_source){ .file = SPAN_LIT("print"), .text = text };
 	if (!text.p)
 		return err_set(e, ENOMEM, "no memory for a format");
-	int r = rule_output_compile(&q->arena, &q->format, text, &q->output, e);
+	int r = rule_output_compile(&q->arena, NULL, &q->format, text, &q->output, e);
 
 	return r == -ENOMEM ? r : r < 0 ? -EINVAL : 0;
 }

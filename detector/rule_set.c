@@ -152,7 +152,13 @@ static int add_file(struct rule_set *s, int dir_fd, const char *name, const char
 {
 	AUTO_BUF struct buf b = { .fd = -1 };
 
+	struct stat st;
+
 	buf_init(&b, RULE_FILE_MAX_BYTES);
+	if (fstatat(dir_fd, name, &st, 0) < 0)
+		return err_errno(e, "cannot read '%s'", shown);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EINVAL, "'%s' is no regular file", shown);
 	int r = io_read_buf_at(dir_fd, name, &b, e);
 
 	if (r < 0)

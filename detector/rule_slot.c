@@ -24,11 +24,14 @@ static void add_key(struct buf *b, const struct condition_operand *o)
 		buf_add_span(b, v->text);
 		if (v->operand)
 			add_key(b, v->operand);
-		for (size_t j = 0; j < v->list_n; j++)
+		for (size_t j = 0; j < v->list_n; j++) {
+			const uint32_t bytes = (uint32_t)v->list[j].text.n;
+
+			buf_add(b, &bytes, sizeof(bytes));
+			buf_add_span(b, v->list[j].text);
 			if (v->list[j].operand)
 				add_key(b, v->list[j].operand);
-			else
-				buf_add_span(b, v->list[j].text);
+		}
 	}
 }
 

@@ -32,6 +32,13 @@ void rules_free(struct rules *r)
 	free(r);
 }
 
+static int no_memory(const struct rules *r, struct err *e)
+{
+	return r->arena.failed ? err_set(e, ENOMEM, "no room for %zu rules: %u MiB are the most",
+					 r->set.n, ARENA_BYTES >> 20)
+			       : err_set(e, ENOMEM, "no memory for rules");
+}
+
 /* --- selection ----------------------------------------------------------------------------- */
 
 static bool has_tag(const struct rule *rule, const char *tag)
@@ -167,8 +174,10 @@ static void tell(struct rules *r, const struct rule *rule, bool error, const cha
 	struct rule_fault at;
 	const struct span what = rule_fault_split(rule, text, &at);
 
-	rule_message_add(&r->set.arena, &r->set.messages, error, at.file, at.line, at.column,
-			 SPAN_LIT("rule"), rule->name, "%.*s", (int)what.n, what.p);
+	/* the place is of this call alone, the message stays */
+	rule_message_add(&r->set.arena, &r->set.messages, error, arena_copy(&r->set.arena, at.file),
+			 at.line, at.column, SPAN_LIT("rule"), rule->name, "%.*s", (int)what.n,
+			 what.p);
 }
 
 static int compile_output(struct rules *r, struct rules_rule *one, struct err *e)
@@ -177,7 +186,8 @@ static int compile_output(struct rules *r, struct rules_rule *one, struct err *e
 
 	if (!text.p)
 		return err_set(e, ENOMEM, "no memory for rules");
-	return rule_output_compile(&r->arena, one->rule->output.source, text, &one->output, e);
+	return rule_output_compile(&r->arena, &r->refs, one->rule->output.source, text,
+				   &one->output, e);
 }
 
 static int compile(struct rules *r, const struct rules_settings *s, struct rules_rule *one,
@@ -208,7 +218,8 @@ static void not_served(struct rules *r, struct rules_rule *one, const char *why)
 	one->reason = kept.p ? kept.p : "";
 }
 
-static int take(struct rules *r, const struct rules_settings *s, struct rules_rule *one)
+static int take(struct rules *r, const struct rules_settings *s, struct rules_rule *one,
+		struct err *e)
 {
 	struct err why = { "" };
 	const struct rule *rule = one->rule;
@@ -225,7 +236,7 @@ static int take(struct rules *r, const struct rules_settings *s, struct rules_ru
 	if (code == 0)
 		return 0;
 	if (code == -ENOMEM)
-		return code;
+		return r->arena.failed ? no_memory(r, e) : err_set(e, ENOMEM, "%s", why.text);
 	not_served(r, one, why.text);
 	if (code == -EOPNOTSUPP || (code == -ENOENT && rule->skip_unknown)) {
 		tell(r, rule, false, why.text);
@@ -258,18 +269,38 @@ static void find_idle(struct rules *r)
 	}
 }
 
+/* An exception that names no rule there is. */
+static void warn_of_unused(struct rules *r, const struct rules_settings *s)
+{
+	for (size_t i = 0; i < s->exceptions_n; i++) {
+		const char *name = s->exceptions[i].rule;
+		bool used = !*name;
+
+		for (size_t j = 0; j < r->n && !used; j++)
+			used = fnmatch(name, r->set.rules[j].name.p, 0) == 0;
+		if (!used)
+			rule_message_add(&r->set.arena, &r->set.messages, false,
+					 SPAN_LIT("configuration"), 0, 0,
+					 SPAN_LIT("exception of rule"), span_str(name),
+					 "no rule has this name");
+	}
+}
+
 static int build(struct rules *r, const struct rules_settings *s, struct err *e)
 {
 	r->n = r->set.n;
 	r->list = arena_zeroed(&r->arena, r->n, sizeof(*r->list));
 	r->by_id = calloc(r->n + 1, sizeof(*r->by_id));
 	if (!r->list || !r->by_id)
-		return err_set(e, ENOMEM, "no memory for rules");
+		return no_memory(r, e);
+	warn_of_unused(r, s);
 	for (size_t i = 0; i < r->n; i++) {
 		r->list[i].rule = &r->set.rules[i];
 		r->list[i].reason = "";
-		if (take(r, s, &r->list[i]) < 0)
-			return err_set(e, ENOMEM, "no memory for rules");
+		int code = take(r, s, &r->list[i], e);
+
+		if (code < 0)
+			return code;
 	}
 	if (r->set.messages.errors > 0) {
 		r->set.failed = true;
@@ -341,11 +372,16 @@ static size_t read_once(struct rules *r, struct field_event *ev, struct rules_hi
 
 	rule_program_begin(r->program);
 	ev->scratch_used = 0;
+	ev->paths = (struct field_paths){ .keep = true };
 	for (size_t i = 0; i < rules; i++) {
 		struct rules_rule *one = &r->list[r->by_id[ids[i]]];
 
-		if ((*found && !r->match_all && !one->audit) || is_hit(hits, n, one))
+		if (*found && !r->match_all && !one->audit)
 			continue;
+		if (is_hit(hits, n, one)) { /* by the other reading */
+			*found = *found || !one->audit;
+			continue;
+		}
 		if (!evaluate(r, i, one, ev, timed))
 			continue;
 		one->matches++;
@@ -359,11 +395,32 @@ static size_t read_once(struct rules *r, struct field_event *ev, struct rules_hi
 	return n;
 }
 
+/* Of the two that were first, each by its reading of the paths, the graver one, or the earlier:
+ * a link whose name fits a lesser rule hides nothing. */
+static size_t keep_graver(struct rules_hit *hits, size_t n)
+{
+	size_t best = n, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct rules_rule *one = hits[i].rule;
+
+		if (!one->audit &&
+		    (best == n || one->rule->priority < hits[best].rule->rule->priority ||
+		     (one->rule->priority == hits[best].rule->rule->priority &&
+		      one < hits[best].rule)))
+			best = i;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (hits[i].rule->audit || i == best)
+			hits[kept++] = hits[i];
+	return kept;
+}
+
 size_t rules_match(struct rules *r, struct field_event *ev, struct rules_hit *hits)
 {
 	const uint32_t *ids;
 	const bool timed = --r->until_profile == 0;
-	bool found = false;
+	bool found = false, found_too = false;
 
 	if (timed)
 		r->until_profile = RULES_PROFILE_EACH;
@@ -371,13 +428,16 @@ size_t rules_match(struct rules *r, struct field_event *ev, struct rules_hit *hi
 	if (rule_program_of_type(r->program, ev->type, &ids) == 0)
 		return 0;
 	ev->reading = READING_LEXICAL;
-	ev->scratch_used = 0;
 	size_t n = read_once(r, ev, hits, 0, &found, timed);
 
-	if ((found && !r->match_all) || !field_readings_differ(ev))
-		return n;
-	ev->reading = READING_RESOLVED;
-	return read_once(r, ev, hits, n, &found, timed);
+	if (field_readings_differ(ev)) {
+		ev->reading = READING_RESOLVED;
+		n = read_once(r, ev, hits, n, &found_too, timed);
+		if (!r->match_all)
+			n = keep_graver(hits, n);
+	}
+	ev->paths.keep = false; /* outputs follow, each with the reading that matched */
+	return n;
 }
 
 uint64_t rules_nanoseconds(const struct rules_rule *r)

@@ -41,27 +41,29 @@ enum rules_state {
 const char *rules_state_name(enum rules_state s); /* "on", "disabled", "not selected", ... */
 
 struct rules_rule {
-	const struct rule *rule; /* of the set */
+	/* counted by who evaluates; first, beside what it looks at */
+	uint64_t evaluations, matches;
+	bool audit; /* tagged so: to the audit, never to the alerts */
 	enum rules_state state;
-	const char *reason; /* "" when there is none; in the arena */
-	bool audit;	    /* tagged so: to the audit, never to the alerts */
+	const struct rule *rule; /* of the set */
+	const char *reason;	 /* "" when there is none; in the arena */
 	struct rule_needs needs;
 	struct rule_output output;
 	struct span technique_id, tactic; /* of its tags: "T1059", "execution" */
-	/* counted by who evaluates */
-	uint64_t evaluations, matches;
-	uint64_t sampled, sampled_ns; /* of the evaluations that were timed */
+	uint64_t sampled, sampled_ns;	  /* of the evaluations that were timed */
 };
 
 struct rules {
 	struct rule_set set;
 	struct arena arena;
+	struct rule_output_refs refs; /* of all outputs */
 	struct rule_program *program;
 	struct rules_rule *list; /* all of the set, in its order */
 	size_t n;
 	uint32_t *by_id; /* rule numbers of the program -> index into list */
 	size_t on;
 	bool match_all;
+	struct rule_paths host_paths; /* that the kernel's side must tell; by who loads files */
 	uint64_t loaded_unix_ns;
 	/* of events */
 	uint64_t events, hits_refused;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* rules check, rules list. */
+#include <errno.h>
 #include <string.h>
 
 #include "collector/json_put.h"
+#include "detector/rules.h"
 #include "detector/rules_main_internal.h"
 
 /* --- JSON ---------------------------------------------------------------------------------- */
@@ -132,6 +134,34 @@ static void summary(struct rules_command *c)
 	buf_add_char(b, '\n');
 }
 
+static void add_error(struct rules_command *c, const struct err *why)
+{
+	rule_message_add(&c->set.arena, &c->set.messages, true, SPAN_LIT("rules"), 0, 0,
+			 SPAN_LIT(""), SPAN_LIT(""), "%s", why->text);
+}
+
+/* What the agent would refuse though each rule alone is good: limits of all of them together. */
+static void try_as_agent(struct rules_command *c)
+{
+	const struct rules_settings settings = { .least = ALERT_DEBUG, .match_all = true };
+	AUTO(rules_free) struct rules *r = NULL;
+	struct rule_set set;
+	struct err why = { "" };
+	int code = 0;
+
+	rule_set_init(&set);
+	for (size_t i = 0; code == 0 && i < c->files_n; i++)
+		code = rule_set_add_path(&set, c->files[i], &why);
+	if (code == 0 && (rule_set_finish(&set) < 0 || set.failed))
+		code = err_set(&why, ENOMEM, "the rules cannot be read a second time");
+	if (code == 0)
+		code = rules_new(&r, &set, &settings, &why);
+	else
+		rule_set_release(&set);
+	if (code < 0)
+		add_error(c, &why);
+}
+
 static int loaded(struct rules_command *c)
 {
 	struct err e = { "" };
@@ -148,6 +178,8 @@ int rules_main_check(struct rules_command *c)
 
 	if (r != RULES_GOOD)
 		return r;
+	if (c->set.messages.errors == 0)
+		try_as_agent(c);
 	if (c->json) {
 		check_json(c);
 	} else {

@@ -191,7 +191,7 @@ static void use_condition(struct used *u, struct arena *a, const struct conditio
 static void use_output(struct used *u, const struct rule_output *o)
 {
 	for (size_t i = 0; i < o->fields_n; i++)
-		use(u, o->fields[i].token, o->fields[i].ref.def);
+		use(u, o->fields[i].token, o->fields[i].ref->def);
 }
 
 /* --- explain ------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct rules_command {
 	size_t files_n;
 	struct rule_set set;
 	struct rule_program *program;
+	struct rule_output_refs refs;
 	struct checked_rule *rules;
 	size_t n;
 	struct buf out;

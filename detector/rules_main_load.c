@@ -86,7 +86,7 @@ static int compile_rule(struct rules_command *c, struct checked_rule *k, struct 
 	if (code < 0)
 		not_served(c, k, code, why.text);
 	k->compiled = code == 0;
-	code = rule_output_compile(&c->set.arena, source,
+	code = rule_output_compile(&c->set.arena, &c->refs, source,
 				   rule_output_with_suggested(&c->set.arena, r->output.text),
 				   &k->output, &why);
 	if (code == -ENOMEM)

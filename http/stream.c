@@ -342,7 +342,9 @@ static struct stream_client *client_new(struct streams *s, struct exchange *x)
 
 void streams_route(struct exchange *x)
 {
-	static const char *const names[] = { "container", "type", "class", "host" };
+	static const char *const names[] = {
+		"container", "type", "class", "host", "filter", "print"
+	};
 	struct streams *s = x->service->streams;
 	struct err e = { "" };
 

@@ -609,6 +609,8 @@ static void exactly_one_of_many_values_fits(void **state)
 	assert_int_equal(                                                                          \
 		matches_args("not proc.args contains oneof (" values ")", args, &given_up),        \
 		!(yes))
+	/* a program of one check has no group of nodes at all */
+	assert_true(matches_args("proc.name = cat", args, &given_up));
 	FITS("a", true);
 	FITS("x", false);
 	FITS("a, x", true);

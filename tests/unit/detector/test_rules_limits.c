@@ -100,7 +100,7 @@ static void rules_check_says_what_the_agent_would_say(void **state)
 	assert_int_equal(rules_main(3, argv), 0);
 	buf_clear(&b);
 	/* a field more than a program has room for: no rule alone is to blame */
-	for (unsigned i = 0; i < 4200; i++)
+	for (unsigned i = 0; i < PER_FILE; i++)
 		buf_printf(&b,
 			   "- rule: r%u\n  desc: d\n  condition: evt.type = execve and "
 			   "proc.env[A%u] = x\n  output: o\n  priority: WARNING\n",
