@@ -378,14 +378,14 @@ static size_t read_once(struct rules *r, struct field_event *ev, struct rules_hi
 
 		if (*found && !r->match_all && !one->audit)
 			continue;
-		if (is_hit(hits, n, one)) { /* by the other reading */
-			*found = *found || !one->audit;
+		const bool known = is_hit(hits, n, one); /* by the other reading */
+
+		if ((known && one->audit) || !evaluate(r, i, one, ev, timed))
 			continue;
-		}
-		if (!evaluate(r, i, one, ev, timed))
+		*found = *found || !one->audit;
+		if (known)
 			continue;
 		one->matches++;
-		*found = *found || !one->audit;
 		if (n == RULES_MAX_HITS) {
 			r->hits_refused++;
 			break;

@@ -94,6 +94,20 @@ def test_files_that_come_to_a_folder_and_go_are_noticed():
         same(opened(j, "x"), [], "rules that matched")
 
 
+def test_a_folder_that_is_removed_and_made_again_is_noticed():
+    folder = session.temp("rules.gone")
+    write(f"{folder}/a.yaml", MARKER + rule("one", "x"))
+    with Judged(folder) as j:
+        os.unlink(f"{folder}/a.yaml")
+        os.rmdir(folder)
+        seconds_until(lambda: j.rules()[1].get("problem"), 10, "the problem")
+        same(opened(j, "x"), ["one"], "rules of before")
+        os.mkdir(folder)
+        write(f"{folder}/a.yaml", MARKER + rule("two", "x"))
+        seconds_until(lambda: has_rules(j, "two"), 10, "the folder made again")
+        same(opened(j, "x"), ["two"], "rules that matched")
+
+
 def test_a_broken_file_leaves_the_old_rules_and_is_told_until_it_is_mended():
     path = written(MARKER + rule("one", "x"))
 
@@ -242,6 +256,34 @@ def test_the_first_rule_or_all_that_match_are_told():
     with Judged(path, **{"rules.match": "all"}) as j:
         same(opened(j, "x", "y"), ["one", "two", "three"], "all")
         same(j.rules()[1]["match"], "all", "what is told")
+
+
+def test_of_two_names_of_one_file_the_graver_match_is_told_and_audits_are_noted():
+    path = written(MARKER + rule("lesser", "link", "NOTICE") + rule("graver", "secret", "ERROR")
+                   + rule("noted", "secret", "INFO", ("audit",)))
+    with Judged(path) as j:
+        # a link whose name fits a lesser rule hides nothing of what it leads to
+        since = j.mark()
+        place().doer("openat -100 s:/data/secret 0100 0600", "symlink s:secret s:/data/link")
+        j.wait("graver", since, place().id)
+        same(opened(j, "link"), ["graver"], "rules that matched")
+        wait_until(lambda: [r for r in j.agent.json("/api/v1/audit?limit=100")["audit"]
+                            if r["rule"] == "noted"], 10, "the record of the audit")
+
+
+def test_two_changes_of_one_file_are_two_alerts():
+    text = (MARKER + "- rule: moved\n  desc: d\n  condition: evt.type in (rename, renameat, renameat2)"
+            " and container.id != host and fs.path.source startswith /data/\n"
+            "  output: to %fs.path.target\n  priority: WARNING\n")
+    with Judged(written(text)) as j:
+        since = j.mark()
+        place().doer("openat -100 s:/data/from 0100 0600", "rename s:/data/from s:/data/harmless",
+                     "openat -100 s:/data/from 0100 0600", "rename s:/data/from s:/data/evil",
+                     "openat -100 s:/data/mark 0")
+        j.wait("marker", since, place().id)
+        titles = [a["title"].split(" container_id")[0] for a in j.alerts(since)
+                  if a["rule"] == "moved"]
+        same(titles, ["to /data/harmless", "to /data/evil"], "what is told")
 
 
 # --- what is counted ------------------------------------------------------------------------------

@@ -66,6 +66,21 @@ static void the_first_rule_that_matches_is_enough_but_for_the_audit(void **state
 	assert_string_equal(matches(r), "Noted0 Target1");
 }
 
+static void a_link_that_fits_a_lesser_rule_hides_no_graver_one(void **state)
+{
+	static const char text[] = "- rule: Low\n  desc: d\n  condition: evt.type = openat and "
+				   "fd.name = /tmp/harmless\n"
+				   "  output: o\n  priority: NOTICE\n"
+				   "- rule: High\n  desc: d\n  condition: evt.type = openat and "
+				   "fd.name = /etc/shadow\n"
+				   "  output: o\n  priority: CRITICAL\n";
+	AUTO(rules_free) struct rules *r = loaded(text, false);
+
+	(void)state;
+	an_open(O_RDONLY, 0, 3, "/tmp/harmless", NULL, "/etc/shadow");
+	assert_string_equal(matches(r), "High1");
+}
+
 static void what_is_printed_afterwards_follows_the_reading_that_is_set(void **state)
 {
 	AUTO(rules_free) struct rules *r = loaded(on_names, true);
@@ -121,6 +136,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(a_link_is_met_by_rules_on_its_name_and_on_what_it_leads_to),
 		T(the_first_rule_that_matches_is_enough_but_for_the_audit),
+		T(a_link_that_fits_a_lesser_rule_hides_no_graver_one),
 		T(what_is_printed_afterwards_follows_the_reading_that_is_set),
 		T(one_event_leaves_nothing_to_the_next),
 		T(an_event_of_the_host_and_one_of_a_container_are_told_apart),
