@@ -193,7 +193,7 @@ static int decode(struct span raw, char *out, struct span *value, struct err *e)
 int event_filter_parse(struct event_filter *out, struct span query, struct err *e)
 {
 	struct event_filter f;
-	struct span pair, key, value;
+	struct span pair, key, value = { "", 0 };
 	unsigned seen = 0;
 	char text[MAX_VALUE];
 

@@ -62,9 +62,9 @@ static char at(const struct reading *r, size_t i)
 static struct piece *add_piece(struct reading *r, enum piece_kind kind)
 {
 	struct segment *s = &r->segments[r->segments_n - 1];
-	struct piece *last = s->n ? &r->pieces[r->pieces_n - 1] : NULL;
+	struct piece *last = &r->pieces[r->pieces_n ? r->pieces_n - 1 : 0];
 
-	if (!last || last->kind != kind || kind == PIECE_SET) {
+	if (s->n == 0 || last->kind != kind || kind == PIECE_SET) {
 		last = &r->pieces[r->pieces_n++];
 		*last = (struct piece){ .kind = kind };
 		s->n++;

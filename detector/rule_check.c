@@ -361,7 +361,7 @@ static int build_needle(struct building *b)
 
 static int build_text(struct building *b)
 {
-	static const uint8_t plain[CONDITION_OP_COUNT] = {
+	static const uint8_t plain[CONDITION_OP_COUNT + 1] = {
 		[CONDITION_CONTAINS] = MATCH_CONTAINS, [CONDITION_ENDSWITH] = MATCH_ENDS,
 		[CONDITION_LT] = MATCH_TEXT,	       [CONDITION_LE] = MATCH_TEXT,
 		[CONDITION_GT] = MATCH_TEXT,	       [CONDITION_GE] = MATCH_TEXT,
@@ -399,7 +399,7 @@ static int build_text(struct building *b)
 	}
 	if (b->n > 1) /* anyof */
 		return build_prefixes(b);
-	b->check.matcher = plain[b->c->op];
+	b->check.matcher = plain[b->c->op]; /* the operators above are all that are left */
 	b->check.text = arena_copy(&b->p->arena, b->values[0].text);
 	return b->check.text.p ? 0 : no_memory(b);
 }

@@ -64,7 +64,7 @@ static struct evt_set every_type(void)
 static int types_by_text(struct rule_program *p, const struct condition *c, struct evt_set *set,
 			 struct err *e)
 {
-	uint32_t slot, number;
+	uint32_t slot = 0, number = BYTE_MAP_NONE;
 	bool value = false;
 	int r = 0;
 
@@ -148,8 +148,8 @@ static int compile_number(const struct condition *c, uint32_t *node)
 static int one_check(struct rule_program *p, const struct condition *c, uint32_t slot,
 		     const struct condition_value *values, size_t n, uint32_t *node, struct err *e)
 {
-	uint32_t number;
-	bool value;
+	uint32_t number = BYTE_MAP_NONE;
+	bool value = false;
 	int r = program_check(p, c, slot, values, n, &number, &value, e);
 
 	if (r < 0)
@@ -186,7 +186,7 @@ static int modified(struct rule_program *p, const struct condition *c, uint32_t 
 static int compile_check(struct rule_program *p, const struct condition *c, uint32_t *node,
 			 struct rule_needs *needs, struct err *e)
 {
-	uint32_t slot;
+	uint32_t slot = 0;
 
 	if (is_field(c, "evt.type"))
 		return compile_type(p, c, node, needs, e);
@@ -254,6 +254,7 @@ int program_compile(struct rule_program *p, const struct condition *c, uint32_t 
 		return condition_fault(c->source, c->at, E2BIG, e,
 				       "the condition is deeper than %d, macros in place",
 				       PROGRAM_MAX_DEPTH);
+	*node = NODE_FALSE;
 	p->compile_depth++;
 	int r = compile(p, c, node, needs, e);
 

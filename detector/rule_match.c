@@ -429,5 +429,6 @@ bool program_test_text(struct rule_program *p, const struct check *c, struct spa
 	const struct field_value v = { .text = text };
 	const uint32_t atom = byte_map_find(&p->slots[c->slot].atoms, text);
 
-	return test(p, c, &v, atom, NULL) != c->negate;
+	/* other fields are asked of an event, and there is none */
+	return c->matcher != MATCH_SLOT && test(p, c, &v, atom, NULL) != c->negate;
 }

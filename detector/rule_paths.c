@@ -162,16 +162,21 @@ static struct gathered of_atoms(struct gathering *g, enum path_part part, const 
 	return out;
 }
 
+static bool is_special(char c)
+{
+	return c == '*' || c == '?' || c == '[' || c == ']' || c == '\\';
+}
+
 /* The text before the first special character of a glob, or the name at its end. */
 static struct gathered of_glob(struct gathering *g, struct span glob)
 {
 	size_t plain = 0, tail = glob.n;
 
-	while (plain < glob.n && !memchr("*?[\\", glob.p[plain], 4))
+	while (plain < glob.n && !is_special(glob.p[plain]))
 		plain++;
 	if (plain > 1)
 		return one_prefix(g, (struct span){ glob.p, plain });
-	while (tail > 0 && !memchr("*?[\\]", glob.p[tail - 1], 5))
+	while (tail > 0 && !is_special(glob.p[tail - 1]))
 		tail--;
 	return one_name(g, last_component((struct span){ glob.p + tail, glob.n - tail }));
 }

@@ -193,8 +193,8 @@ static int compile_output(struct rules *r, struct rules_rule *one, struct err *e
 static int compile(struct rules *r, const struct rules_settings *s, struct rules_rule *one,
 		   struct err *e)
 {
-	const struct condition *c;
-	uint32_t id;
+	const struct condition *c = NULL;
+	uint32_t id = 0;
 	/* the output first: a rule whose text cannot be told must not be in the program */
 	int code = compile_output(r, one, e);
 
