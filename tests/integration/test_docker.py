@@ -242,10 +242,10 @@ def test_a_paused_container_is_shown_as_paused():
         c.seen()
         d.api("POST", f"/containers/{c.id}/pause")
         try:
-            wait_until(lambda: agent().container(c.id)["state"] == "paused", 12, "state paused")
+            wait_until(lambda: agent().container(c.id)["state"] == "paused", 25, "state paused")
         finally:
             d.api("POST", f"/containers/{c.id}/unpause")
-        wait_until(lambda: agent().container(c.id)["state"] == "running", 12, "state running")
+        wait_until(lambda: agent().container(c.id)["state"] == "running", 25, "state running")
 
 
 # --- without dockerd, inside another --------------------------------------------------------
