@@ -21,6 +21,14 @@
 #define CALLS_MAX	  576	/* system call numbers that the tables know */
 #define CGROUP_KEY_V1	  (1ULL << 63) /* marks an id of the v1 hierarchy that is watched */
 
+/* Types of which the host's events are told for some paths only, see host_paths. */
+#define HOST_PATH_EVENTS                                                                           \
+	(EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_UNLINK) |                 \
+	 EVENT_BIT(EVENT_RENAME) | EVENT_BIT(EVENT_LINK) | EVENT_BIT(EVENT_SYMLINK) |              \
+	 EVENT_BIT(EVENT_MKDIR) | EVENT_BIT(EVENT_RMDIR) | EVENT_BIT(EVENT_CHMOD) |                \
+	 EVENT_BIT(EVENT_CHOWN) | EVENT_BIT(EVENT_MKNOD) | EVENT_BIT(EVENT_TRUNCATE) |             \
+	 EVENT_BIT(EVENT_SETXATTR))
+
 /* The v1 hierarchy that tells containers apart where they did not join the v2 tree. */
 enum fallback_hierarchy {
 	FALLBACK_NONE,

@@ -24,8 +24,6 @@
 
 struct agent;
 
-#define AGENT_MAX_NEEDLES 64 /* of agent_wants.environment */
-
 /* What the judge wants to be told, beyond what the configuration says. */
 struct agent_wants {
 	uint64_t container, host; /* types of events, EVENT_BIT */

@@ -86,13 +86,6 @@ static void set_shedding(struct agent *a)
 	sensor_set_shedding(a->sensor->kernel, order, list->n);
 }
 
-#define PATH_TYPES                                                                                 \
-	(EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_UNLINK) |                 \
-	 EVENT_BIT(EVENT_RENAME) | EVENT_BIT(EVENT_LINK) | EVENT_BIT(EVENT_SYMLINK) |              \
-	 EVENT_BIT(EVENT_MKDIR) | EVENT_BIT(EVENT_RMDIR) | EVENT_BIT(EVENT_CHMOD) |                \
-	 EVENT_BIT(EVENT_CHOWN) | EVENT_BIT(EVENT_MKNOD) | EVENT_BIT(EVENT_TRUNCATE) |             \
-	 EVENT_BIT(EVENT_SETXATTR))
-
 /* What cannot be looked for must not be missed: then all paths are told. */
 static bool add_host_path(struct agent *a, const char *path)
 {
@@ -111,7 +104,7 @@ static void set_host_paths(struct agent *a)
 	const struct agent_wants *w = &a->wants;
 	/* who asks for file events without naming paths gets all */
 	bool all = w->host_all_paths ||
-		   (list->n == 0 && (mask_of_list(&a->config.sensor_host) & PATH_TYPES));
+		   (list->n == 0 && (mask_of_list(&a->config.sensor_host) & HOST_PATH_EVENTS));
 
 	/* meanwhile all are told */
 	sensor_switches(a->sensor->kernel)->host_paths = false;

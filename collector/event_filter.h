@@ -23,7 +23,6 @@
 #include "collector/event_view.h"
 #include "collector/wire.h"
 
-#define EVENT_FILTER_MAX_QUERY	   8192 /* bytes, encoded */
 #define EVENT_FILTER_MAX_CONTAINER 256
 #define EVENT_FILTER_MIN_PREFIX	   4
 

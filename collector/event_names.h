@@ -20,9 +20,11 @@ const char *event_namespace_name(unsigned index, uint32_t *clone_flag);
 #define EVENT_ACCESS_NAMES	5
 #define EVENT_FLAG_NAMES	11
 #define EVENT_STRING_FLAG_NAMES 6
+#define EVENT_CAPABILITY_NAMES	41
 extern const char *const event_access_names[EVENT_ACCESS_NAMES];
 extern const char *const event_flag_names[EVENT_FLAG_NAMES]; /* without EVENT_HOST */
 extern const char *const event_string_flag_names[EVENT_STRING_FLAG_NAMES];
+extern const char *const event_capability_names[EVENT_CAPABILITY_NAMES]; /* "CAP_CHOWN" */
 
 /* "192.0.2.1", "2001:db8::1": 4 or 16 bytes by the family, AF_INET or AF_INET6. */
 void event_add_address(struct buf *b, uint16_t family, const uint8_t address[16]);

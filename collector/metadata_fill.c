@@ -1,52 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
+#include "collector/event_names.h"
 #include "collector/metadata_internal.h"
-
-/* The kernel's numbers, include/uapi/linux/capability.h. */
-static const char *const all_capabilities[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
 
 /* A copy of at most METADATA_MAX_STRING bytes that does not end inside a character. */
 static char *copy_cut(const char *s)
@@ -191,9 +147,9 @@ void metadata_add_capability(struct metadata *m, const char *name)
 		return;
 	}
 	/* one spelling: docker and LXC leave the prefix or the capitals out */
-	for (size_t i = 0; i < sizeof(all_capabilities) / sizeof(*all_capabilities); i++) {
-		if (same_capability(all_capabilities[i], name))
-			name = all_capabilities[i];
+	for (size_t i = 0; i < EVENT_CAPABILITY_NAMES; i++) {
+		if (same_capability(event_capability_names[i], name))
+			name = event_capability_names[i];
 	}
 	m->capabilities[m->capabilities_n] = copy_cut(name);
 	if (m->capabilities[m->capabilities_n])
@@ -204,8 +160,8 @@ void metadata_add_capability(struct metadata *m, const char *name)
 
 void metadata_add_all_capabilities(struct metadata *m)
 {
-	for (size_t i = 0; i < sizeof(all_capabilities) / sizeof(*all_capabilities); i++)
-		metadata_add_capability(m, all_capabilities[i]);
+	for (size_t i = 0; i < EVENT_CAPABILITY_NAMES; i++)
+		metadata_add_capability(m, event_capability_names[i]);
 }
 
 void metadata_drop_capability(struct metadata *m, const char *name)

@@ -9,7 +9,8 @@ nettle-dev libcap-dev libseccomp-dev libgnutls28-dev zlib1g-dev uthash-dev libcu
 fonts-dejavu-core libbpf-dev libzstd-dev libpcre2-dev bpftool clang'
 TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 docker.io containerd runc podman
 prometheus prometheus-alertmanager rsyslog rsyslog-gnutls busybox-static curl openssl strace
-iproute2 procps qemu-system-x86 cpio e2fsprogs debootstrap wrk redis-tools postgresql-contrib'
+iproute2 procps qemu-system-x86 cpio e2fsprogs debootstrap wrk redis-tools postgresql-contrib
+systemd'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }

@@ -37,7 +37,7 @@ void rules_taken(struct detector_rules *r)
 {
 	AUTO_ARENA struct arena a = { .max = WANT_ARENA };
 	const struct rules_wants wants = rules_wants(r->rules);
-	const uint64_t by_name = RULES_PATH_EVENTS & ~EVENT_BIT(EVENT_OPEN);
+	const uint64_t by_name = HOST_PATH_EVENTS & ~EVENT_BIT(EVENT_OPEN);
 	const struct span *names;
 	const struct rule_paths *paths = &r->rules->host_paths;
 	struct agent_wants w = {

@@ -6,8 +6,7 @@
 #include "detector/detector_rules.h"
 #include "detector/dns_names.h"
 
-#define RULES_MAX_WATCHES 128
-#define RULES_PROBLEM	  2048
+#define RULES_PROBLEM 2048
 
 struct rules_load {	       /* on its way through the worker */
 	struct worker_job job; /* first member */
@@ -35,6 +34,8 @@ struct detector_rules {
 	/* changes on disk */
 	int inotify_fd;
 	struct loop_source *watch;
+	int watches[CONFIG_MAX_LIST];
+	uint32_t watches_n;
 	bool changed;
 	uint64_t changed_ns, changed_first_ns;
 	/* of events */

@@ -159,7 +159,7 @@ static void find_host_paths(struct rules *r)
 {
 	struct rule_paths paths;
 
-	if (rule_program_paths(r->program, RULES_PATH_EVENTS, &paths) < 0)
+	if (rule_program_paths(r->program, HOST_PATH_EVENTS, &paths) < 0)
 		paths = (struct rule_paths){ .all = true };
 	r->host_paths = (struct rule_paths){ .all = paths.all, .all_rule = paths.all_rule };
 	if (paths.all)
@@ -416,7 +416,7 @@ static void on_change(void *ctx, uint32_t events)
 			const struct inotify_event *ev = (const void *)(bytes + at);
 
 			at += (ssize_t)(sizeof(*ev) + ev->len);
-			if (!is_ours(r, ev))
+			if ((ev->mask & IN_IGNORED) || !is_ours(r, ev))
 				continue;
 			r->changed_ns = mono_ns();
 			if (!r->changed)
@@ -426,7 +426,8 @@ static void on_change(void *ctx, uint32_t events)
 	}
 }
 
-static void watch_path(struct detector_rules *r, const char *path)
+/* The watch, or -1. */
+static int watch_path(struct detector_rules *r, const char *path)
 {
 	const uint32_t mask = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
 			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
@@ -439,23 +440,44 @@ static void watch_path(struct detector_rules *r, const char *path)
 	/* a file is replaced by a rename: its directory tells */
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
 		if (!slash)
-			return;
+			return -1;
 		slash[slash == directory] = '\0';
 	}
-	if (inotify_add_watch(r->inotify_fd, directory, mask) < 0 &&
-	    strcmp(path, OPTIONAL_PATH) != 0)
+	int watch = inotify_add_watch(r->inotify_fd, directory, mask);
+
+	if (watch < 0 && strcmp(path, OPTIONAL_PATH) != 0)
 		log_warning("changes of rule files are not noticed", "path", directory, "error",
 			    strerror(errno), NULL);
+	return watch;
 }
 
+static bool holds(const int *list, uint32_t n, int watch)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (list[i] == watch)
+			return true;
+	return false;
+}
+
+/* One for each of rules.files; those of before that are not needed any more are taken away. */
 static void watch_all(struct detector_rules *r)
 {
 	const struct config_list *files = &r->services.config->rules_files;
 	char path[PATH_MAX];
+	int now[CONFIG_MAX_LIST];
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < files->n; i++)
-		if (path_of(files->items[i], path, NULL) >= 0)
-			watch_path(r, path);
+	for (uint32_t i = 0; i < files->n; i++) {
+		int watch = path_of(files->items[i], path, NULL) < 0 ? -1 : watch_path(r, path);
+
+		if (watch >= 0)
+			now[n++] = watch;
+	}
+	for (uint32_t i = 0; i < r->watches_n; i++)
+		if (!holds(now, n, r->watches[i]))
+			inotify_rm_watch(r->inotify_fd, r->watches[i]); /* it may have gone */
+	memcpy(r->watches, now, n * sizeof(now[0]));
+	r->watches_n = n;
 }
 
 int rules_watch_start(struct detector_rules *r, struct err *e)

@@ -120,6 +120,16 @@ uint64_t evt_type_events(enum evt_type t)
 	return t == EVT_NONE ? 0 : EVENT_BIT(evt_type_event(t));
 }
 
+uint64_t evt_set_events(const struct evt_set *s)
+{
+	uint64_t mask = 0;
+
+	for (unsigned t = EVT_NONE + 1; t < EVT_COUNT; t++)
+		if (evt_set_has(s, (enum evt_type)t))
+			mask |= evt_type_events((enum evt_type)t);
+	return mask;
+}
+
 enum evt_known evt_type_find(struct span name, enum evt_type *out)
 {
 	char text[64];

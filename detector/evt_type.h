@@ -151,6 +151,7 @@ enum event_type evt_type_event(enum evt_type t);
 /* EVENT_BIT mask of the kernel side's types that can be called so: unlinkat is two, since it also
  * removes directories. */
 uint64_t evt_type_events(enum evt_type t);
+uint64_t evt_set_events(const struct evt_set *s); /* of all in it */
 
 enum evt_known {
 	EVT_UNKNOWN, /* neither an event nor a system call */

@@ -57,9 +57,8 @@ enum field_flag {
 	FIELD_FILTER_ONLY = 1 << 3,
 	FIELD_OF_PATH = 1 << 4, /* differs between the two readings of a path, see field_event */
 	FIELD_OF_TIME =
-		1 << 5, /* differs between equal events of a process: repeats must be told */
-	FIELD_OF_CONTAINER = 1 << 6, /* a constant of the container */
-	FIELD_NAME = 1 << 7,	     /* fd.sip.name: literals of rules are names to look up */
+		1 << 5,	     /* differs between equal events of a process: repeats must be told */
+	FIELD_NAME = 1 << 7, /* fd.sip.name: literals of rules are names to look up */
 	FIELD_PRINT_ONLY =
 		1 << 8, /* always missing: an output may print it, a condition is refused */
 };

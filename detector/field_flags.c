@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "collector/event_names.h"
 #include "detector/field_internal.h"
 
 #define ROW(name)                                                                                  \
@@ -299,60 +300,16 @@ struct span field_exec_flags(struct field_event *ev)
 }
 
 /* --- capabilities, signals ----------------------------------------------------------------- */
-static const char *const cap_names[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
-
 struct span field_caps_text(struct field_event *ev, uint64_t caps)
 {
 	struct field_text t = field_text_begin(ev);
 
-	for (size_t i = 0; i < sizeof(cap_names) / sizeof(cap_names[0]); i++) {
+	for (size_t i = 0; i < EVENT_CAPABILITY_NAMES; i++) {
 		if (!(caps >> i & 1))
 			continue;
 		if (t.n > 0)
 			field_text_add_char(&t, ' ');
-		field_text_add(&t, span_str(cap_names[i]));
+		field_text_add(&t, span_str(event_capability_names[i]));
 	}
 	return field_text_end(&t);
 }

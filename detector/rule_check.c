@@ -120,20 +120,6 @@ static bool read_service(struct span s, uint64_t *out)
 	return true;
 }
 
-static int order_int(const void *a, const void *b)
-{
-	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int order_uint(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int build_ints(struct building *b)
 {
 	int64_t *list = list_of(b, sizeof(*list));
@@ -148,7 +134,7 @@ static int build_ints(struct building *b)
 		b->check.i = list[0];
 		return 0;
 	}
-	qsort(list, b->n, sizeof(*list), order_int);
+	qsort(list, b->n, sizeof(*list), program_order_int);
 	b->check.matcher = MATCH_INTS;
 	b->check.ints = list;
 	return 0;
@@ -174,7 +160,7 @@ static int build_uints(struct building *b)
 		b->check.u = list[0];
 		return 0;
 	}
-	qsort(list, b->n, sizeof(*list), order_uint);
+	qsort(list, b->n, sizeof(*list), program_order_uint);
 	b->check.matcher = MATCH_UINTS;
 	b->check.uints = list;
 	return 0;

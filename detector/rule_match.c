@@ -268,14 +268,14 @@ static bool in_net(const struct field_value *v, const struct net *net)
 	return rest == 0 || (v->ip.bytes[whole] ^ net->bytes[whole]) >> (8 - rest) == 0;
 }
 
-static int order_int(const void *a, const void *b)
+int program_order_int(const void *a, const void *b)
 {
 	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
 	return x < y ? -1 : x > y;
 }
 
-static int order_uint(const void *a, const void *b)
+int program_order_uint(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -307,8 +307,9 @@ static bool compare_values(enum condition_op op, enum field_type type, const str
 		const bool b_sign = other == FIELD_INT || other == FIELD_DURATION;
 
 		if (a_sign && a->i < 0)
-			return ordered(op, b_sign && b->i < 0 ? order_int(&a->i, &b->i) : -1);
-		return ordered(op, b_sign && b->i < 0 ? 1 : order_uint(&a->u, &b->u));
+			return ordered(op,
+				       b_sign && b->i < 0 ? program_order_int(&a->i, &b->i) : -1);
+		return ordered(op, b_sign && b->i < 0 ? 1 : program_order_uint(&a->u, &b->u));
 	}
 	case FIELD_BOOL:
 		return a->b == b->b;
@@ -361,13 +362,13 @@ static bool test(struct rule_program *p, const struct check *c, const struct fie
 	case MATCH_ATOMS:
 		return atom / 64 < c->words && (c->atoms[atom / 64] >> (atom % 64) & 1);
 	case MATCH_INT:
-		return ordered((enum condition_op)c->op, order_int(&v->i, &c->i));
+		return ordered((enum condition_op)c->op, program_order_int(&v->i, &c->i));
 	case MATCH_UINT:
-		return ordered((enum condition_op)c->op, order_uint(&v->u, &c->u));
+		return ordered((enum condition_op)c->op, program_order_uint(&v->u, &c->u));
 	case MATCH_INTS:
-		return bsearch(&v->i, c->ints, c->n, sizeof(int64_t), order_int) != NULL;
+		return bsearch(&v->i, c->ints, c->n, sizeof(int64_t), program_order_int) != NULL;
 	case MATCH_UINTS:
-		return bsearch(&v->u, c->uints, c->n, sizeof(uint64_t), order_uint) != NULL;
+		return bsearch(&v->u, c->uints, c->n, sizeof(uint64_t), program_order_uint) != NULL;
 	case MATCH_BOOL:
 		return v->b == c->b;
 	case MATCH_TEXT:

@@ -175,6 +175,9 @@ int program_atoms(struct rule_program *p); /* bits of MATCH_ATOMS, when all are 
 /* rule_match.c: values of a slot for this event; how many. */
 uint32_t program_values(struct rule_program *p, uint32_t slot, struct field_event *ev);
 bool program_test(struct rule_program *p, const struct check *c, struct field_event *ev);
+/* Of int64_t, uint64_t: for qsort and bsearch. */
+int program_order_int(const void *a, const void *b);
+int program_order_uint(const void *a, const void *b);
 /* One text against a check of a string field: for what is known when it is compiled. */
 bool program_test_text(struct rule_program *p, const struct check *c, struct span text);
 

@@ -32,16 +32,6 @@ static inline void auto_query_free(struct event_query **q)
 	query_free(*q);
 }
 
-static uint64_t events_of(const struct rule_needs *n)
-{
-	uint64_t mask = 0;
-
-	for (unsigned t = EVT_NONE + 1; t < EVT_COUNT; t++)
-		if (evt_set_has(&n->types, (enum evt_type)t))
-			mask |= evt_type_events((enum evt_type)t);
-	return n->all_types ? UINT64_MAX : mask;
-}
-
 static int compile(struct event_query *q, struct span condition, uint64_t *types, struct err *e)
 {
 	const struct condition *c;
@@ -61,7 +51,7 @@ static int compile(struct event_query *q, struct span condition, uint64_t *types
 	if (r == 0)
 		r = rule_program_finish_plain(q->program, e);
 	if (r == 0)
-		*types = events_of(&needs);
+		*types = needs.all_types ? UINT64_MAX : evt_set_events(&needs.types);
 	return r == -ENOMEM ? r : r < 0 ? -EINVAL : 0;
 }
 

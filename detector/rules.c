@@ -449,24 +449,14 @@ uint64_t rules_nanoseconds(const struct rules_rule *r)
 
 /* --- what they want ------------------------------------------------------------------------ */
 
-static uint64_t events_of(const struct evt_set *s)
-{
-	uint64_t mask = 0;
-
-	for (unsigned t = EVT_NONE + 1; t < EVT_COUNT; t++)
-		if (evt_set_has(s, (enum evt_type)t))
-			mask |= evt_type_events((enum evt_type)t);
-	return mask;
-}
-
 struct rules_wants rules_wants(const struct rules *r)
 {
 	struct rules_wants w = { 0 };
 
 	for (size_t id = 0; id < r->on; id++) {
 		const struct rules_rule *one = &r->list[r->by_id[id]];
-		const uint64_t host = events_of(&one->needs.host_types);
-		const uint64_t container = events_of(&one->needs.container_types);
+		const uint64_t host = evt_set_events(&one->needs.host_types);
+		const uint64_t container = evt_set_events(&one->needs.container_types);
 
 		/* a rule without any evt.type would want all there is: it gets what others want */
 		if (one->needs.all_types)

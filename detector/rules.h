@@ -71,10 +71,10 @@ struct rules {
 };
 
 /* Takes *set (finished, not failed) over, also on failure: then it is released. Rules with a fault
- * (unknown field, wrong type) are errors in *m and the load fails, but where the rule says
- * skip-if-unknown-filter; what bulkhead cannot serve is RULE_NOT_SERVED. 0; -EINVAL: errors are in
- * the set's messages, which *m gets (good until rules_free of *out, which is set then too, with
- * nothing that may be evaluated: on == 0); -ENOMEM. */
+ * (unknown field, wrong type) are errors in the set's messages and the load fails, but where the
+ * rule says skip-if-unknown-filter; what bulkhead cannot serve is RULE_NOT_SERVED. 0; -EINVAL:
+ * there are errors, *out is set for its messages alone and has nothing that may be evaluated;
+ * -ENOMEM. */
 int rules_new(struct rules **out, struct rule_set *set, const struct rules_settings *s,
 	      struct err *e);
 void rules_free(struct rules *r);
@@ -98,13 +98,6 @@ struct rules_wants {
 	uint64_t container, host, repeats;
 };
 struct rules_wants rules_wants(const struct rules *r);
-/* Types of which the host's events are told only for paths that rules look at. */
-#define RULES_PATH_EVENTS                                                                          \
-	(EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_UNLINK) |                 \
-	 EVENT_BIT(EVENT_RENAME) | EVENT_BIT(EVENT_LINK) | EVENT_BIT(EVENT_SYMLINK) |              \
-	 EVENT_BIT(EVENT_MKDIR) | EVENT_BIT(EVENT_RMDIR) | EVENT_BIT(EVENT_CHMOD) |                \
-	 EVENT_BIT(EVENT_CHOWN) | EVENT_BIT(EVENT_MKNOD) | EVENT_BIT(EVENT_TRUNCATE) |             \
-	 EVENT_BIT(EVENT_SETXATTR))
 
 /* {"loaded":...,"rules":[...]}: GET /api/v1/rules, without its braces. */
 void rules_json(struct buf *b, const struct rules *r);
