@@ -512,12 +512,13 @@ def test_what_the_default_rate_holds_back_is_in_the_log_and_told():
         assert 1500 <= held <= 2000, held
         wait_until(lambda: tests_of(r) >= 3000 - held, 20, "those that are not held back")
         same(tests_of(r), 3000 - held, "deliveries")
-        wait_until(lambda: r.told("delivery-limited"), 10, "the alert of it")
 
         def told():
             return sum(x.get("held_back", 0) for x in log_lines(a)) + sum(
                 int(f["value"]) for x in r.told("delivery-limited") for f in x["evidence"])
-        same(told(), held, "what was told of it")
+        # The next one that is delivered tells of those before it; an alert of its own comes for
+        # what is left, and on a slow machine nothing is.
+        wait_until(lambda: told() == held, 10, "what is held back is told, each once")
         same(a.metrics().value("bulkhead_alerts_held_back_total"), held, "held back")
         same(a.metrics().value("bulkhead_alerts_by_rule_total", rule="test"), 3000, "by rule")
         comes(a, r, 2, what="later")
