@@ -45,7 +45,7 @@ struct found {
 struct search {
 	const char *prefix;
 	unsigned probed;
-	struct found v1[CONTROLLER_COUNT], v2;
+	struct found v1[CONTROLLER_COUNT], v2, freezer;
 };
 
 const char *cgroup_controller_name(enum cgroup_controller c)
@@ -184,6 +184,8 @@ static void offer(struct search *s, const struct mount *m, const char *path)
 	for (size_t c = 0; !m->v2 && c < CONTROLLER_COUNT; c++)
 		if (list_has(m->options, ',', names_v1[c]))
 			keep_better(&s->v1[c], fd, path, rank);
+	if (!m->v2 && list_has(m->options, ',', "freezer"))
+		keep_better(&s->freezer, fd, path, rank);
 }
 
 static void offer_mount(struct search *s, const struct mount *m)
@@ -284,6 +286,7 @@ static int fill(struct cgroup_layout *l, struct search *s, const char *mountinfo
 		move_found(&s->v1[c], &l->fds[c], l->paths[c]);
 		any_v1 = true;
 	}
+	l->freezer_fd = TAKE_FD(s->freezer.fd);
 	if (s->v2.fd >= 0) {
 		move_found(&s->v2, &l->unified_fd, l->unified_path);
 		r = fill_v2(l, !any_v1);
@@ -303,7 +306,7 @@ static int fill(struct cgroup_layout *l, struct search *s, const char *mountinfo
 
 static void reset(struct cgroup_layout *l)
 {
-	*l = (struct cgroup_layout){ .unified_fd = -1, .watch_fd = -1 };
+	*l = (struct cgroup_layout){ .unified_fd = -1, .freezer_fd = -1, .watch_fd = -1 };
 	for (size_t c = 0; c < CONTROLLER_COUNT; c++)
 		l->fds[c] = -1;
 }
@@ -315,6 +318,8 @@ static void close_found(struct search *s)
 			close(s->v1[c].fd);
 	if (s->v2.fd >= 0)
 		close(s->v2.fd);
+	if (s->freezer.fd >= 0)
+		close(s->freezer.fd);
 }
 
 int cgroup_layout_read(struct cgroup_layout *out, const char *mountinfo, const char *prefix,
@@ -340,7 +345,7 @@ int cgroup_layout_read(struct cgroup_layout *out, const char *mountinfo, const c
 		return err_errno(e, "cgroup mounts");
 	reset(l);
 	s->prefix = root;
-	s->v2.fd = -1;
+	s->v2.fd = s->freezer.fd = -1;
 	for (size_t c = 0; c < CONTROLLER_COUNT; c++)
 		s->v1[c].fd = -1;
 	find_mounts(s, (struct span){ text.data ? text.data : "", text.len });
@@ -365,26 +370,47 @@ void cgroup_layout_release(struct cgroup_layout *l)
 	for (size_t c = 0; c < CONTROLLER_COUNT; c++)
 		close_fd(&l->fds[c]);
 	close_fd(&l->unified_fd);
+	close_fd(&l->freezer_fd);
 	close_fd(&l->watch_fd);
 }
 
 /* "4:cpu,cpuacct:/path" or "0::/path"; the path may hold colons. */
-static bool line_is_for(struct span line, bool v2, const char *name, struct span *path)
+static bool line_is_for(struct span line, const char *name, struct span *path)
 {
 	struct span number, list;
 
 	if (!span_next(&line, ':', &number) || !span_next(&line, ':', &list) || !line.p)
 		return false;
 	*path = line;
-	return v2 ? span_eq(number, "0") && list.n == 0 : list_has(list, ',', name);
+	return name[0] ? list_has(list, ',', name) : span_eq(number, "0") && list.n == 0;
+}
+
+bool cgroup_path_cut(char *path, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char *p = path; (p = strchr(p, '/')) != NULL;) {
+		p++;
+		if (strncmp(p, name, n) == 0 && (p[n] == '/' || p[n] == '\0')) {
+			p[n] = '\0';
+			return true;
+		}
+	}
+	return false;
 }
 
 ssize_t cgroup_path_of(const struct cgroup_layout *l, const char *proc, pid_t pid,
 		       enum cgroup_controller c, char *out, size_t cap)
 {
+	const bool v2 = c >= CONTROLLER_COUNT || l->on_v2[c];
+
+	return cgroup_path_in(v2 ? "" : names_v1[c], proc, pid, out, cap);
+}
+
+ssize_t cgroup_path_in(const char *name, const char *proc, pid_t pid, char *out, size_t cap)
+{
 	AUTO_BUF struct buf text = { .fd = -1 };
 	char file[PATH_MAX];
-	bool v2 = c >= CONTROLLER_COUNT || l->on_v2[c];
 
 	if (snprintf(file, sizeof(file), "%s/%d/cgroup", proc, (int)pid) >= (int)sizeof(file))
 		return -ENAMETOOLONG;
@@ -396,7 +422,7 @@ ssize_t cgroup_path_of(const struct cgroup_layout *l, const char *proc, pid_t pi
 	struct span rest = { text.data ? text.data : "", text.len }, line, path;
 
 	while (span_next(&rest, '\n', &line)) {
-		if (!line_is_for(line, v2, v2 ? "" : names_v1[c], &path))
+		if (!line_is_for(line, name, &path))
 			continue;
 		if (path.n == 0 || path.p[0] != '/')
 			return -EINVAL;

@@ -30,8 +30,9 @@ struct cgroup_layout {
 				    * available controllers are the same directory, each its own fd
 				    */
 	bool on_v2[CONTROLLER_COUNT];
-	int unified_fd;				/* root of the v2 tree (PSI is there), or -1 */
-	int watch_fd;				/* root of the hierarchy that is watched */
+	int unified_fd; /* root of the v2 tree (PSI is there), or -1 */
+	int freezer_fd; /* root of v1's freezer hierarchy, or -1; it makes no host a v1 one */
+	int watch_fd;	/* root of the hierarchy that is watched */
 	char paths[CONTROLLER_COUNT][PATH_MAX]; /* mount points, "" where absent */
 	char unified_path[PATH_MAX];
 	char watch_path[PATH_MAX];
@@ -55,5 +56,12 @@ void cgroup_layout_release(struct cgroup_layout *l);
  * -ENAMETOOLONG. The path of a process in a removed cgroup ends in " (deleted)". */
 ssize_t cgroup_path_of(const struct cgroup_layout *l, const char *proc, pid_t pid,
 		       enum cgroup_controller c, char *out, size_t cap);
+/* The same by the name of the v1 hierarchy ("freezer"), "" for the v2 tree. */
+ssize_t cgroup_path_in(const char *name, const char *proc, pid_t pid, char *out, size_t cap);
+
+/* The part of `path` up to and with the component `name`, in place; false when it has none. A
+ * process may sit below its container's cgroup (systemd in a container), or, in a hierarchy that
+ * the runtime does not use, in a cgroup that others share: that is not the container's. */
+bool cgroup_path_cut(char *path, const char *name);
 
 #endif

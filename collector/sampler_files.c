@@ -27,24 +27,6 @@ bool sampler_is_watched(const struct sampler *s, unsigned hierarchy)
 	       strcmp(l->paths[hierarchy], l->watch_path) == 0;
 }
 
-/* The part of `path` up to and with the component `name`, in place; false when it has none. A
- * process may sit below its container's cgroup (systemd in a container), or, in a hierarchy that
- * the runtime does not use, in a cgroup that others share: figures of that are not the container's.
- */
-static bool cut_after_component(char *path, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (char *p = path; (p = strchr(p, '/')) != NULL;) {
-		p++;
-		if (strncmp(p, name, n) == 0 && (p[n] == '/' || p[n] == '\0')) {
-			p[n] = '\0';
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Asks /proc/PID/cgroup, once a process, where the cgroup is in a hierarchy that lacks its path. */
 static bool look_up(struct sampler *s, struct sampler_cg *cg, unsigned hierarchy)
 {
@@ -58,7 +40,7 @@ static bool look_up(struct sampler *s, struct sampler_cg *cg, unsigned hierarchy
 	ssize_t n = cgroup_path_of(s->layout, s->settings.proc, cg->pid,
 				   (enum cgroup_controller)hierarchy, path, sizeof(path));
 
-	if (n <= 0 || !cut_after_component(path, name + 1) || strcmp(path, cg->path) == 0 ||
+	if (n <= 0 || !cgroup_path_cut(path, name + 1) || strcmp(path, cg->path) == 0 ||
 	    strstr(path, "/../"))
 		return false;
 	free(cg->paths[hierarchy]);

@@ -380,6 +380,51 @@ static void the_path_of_a_process_is_that_of_the_hierarchy(void **state)
 			 -EINVAL);
 }
 
+static void the_freezer_of_v1_is_found_and_makes_no_host_a_v1_one(void **state)
+{
+	struct host h = host_make("@ cg/v2/cgroup.controllers\ncpu memory\n@ cg/freezer/tasks\n",
+				  "41 31 0:38 / %/cg/v2 rw - cgroup2 cgroup2 rw\n"
+				  "42 31 0:39 / %/cg/freezer rw - cgroup cgroup rw,freezer\n",
+				  "");
+	AUTO_TREE struct tree t = tree_make("@ proc/42/cgroup\n5:freezer:/f/x\n0::/v2/x\n");
+	char proc[160], path[64];
+
+	(void)state;
+	assert_int_equal(h.result, 0);
+	assert_int_equal(h.l.mode, CGROUP_V2);
+	assert_string_equal(h.l.watch_name, "");
+	assert_same_dir(&h, h.l.freezer_fd, "/cg/freezer");
+	host_release(&h);
+	assert_int_equal(h.l.freezer_fd, -1);
+	snprintf(proc, sizeof(proc), "%s/proc", t.path);
+	assert_int_equal(cgroup_path_in("freezer", proc, 42, path, sizeof(path)), 4);
+	assert_string_equal(path, "/f/x");
+	assert_int_equal(cgroup_path_in("", proc, 42, path, sizeof(path)), 5);
+	assert_int_equal(cgroup_path_in("cpu", proc, 42, path, sizeof(path)), -ENOENT);
+}
+
+static void a_path_is_cut_behind_a_whole_component(void **state)
+{
+	static const struct {
+		const char *path, *name, *want; /* NULL: it has none */
+	} cases[] = {
+		{ "/docker/x/init", "x", "/docker/x" },
+		{ "/docker/x", "x", "/docker/x" },
+		{ "/docker/xy/x", "x", "/docker/xy/x" },
+		{ "/docker/xy", "x", NULL },
+		{ "/", "x", NULL },
+		{ "/docker", "x", NULL },
+	};
+	char path[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(path, sizeof(path), "%s", cases[i].path);
+		assert_int_equal(cgroup_path_cut(path, cases[i].name), cases[i].want != NULL);
+		assert_string_equal(path, cases[i].want ? cases[i].want : cases[i].path);
+	}
+}
+
 static void controllers_have_their_kernel_names(void **state)
 {
 	(void)state;
@@ -406,6 +451,8 @@ int main(void)
 		cmocka_unit_test(malformed_lines_are_skipped),
 		cmocka_unit_test(mount_points_beyond_path_max_are_skipped),
 		cmocka_unit_test(the_path_of_a_process_is_that_of_the_hierarchy),
+		cmocka_unit_test(the_freezer_of_v1_is_found_and_makes_no_host_a_v1_one),
+		cmocka_unit_test(a_path_is_cut_behind_a_whole_component),
 		cmocka_unit_test(controllers_have_their_kernel_names),
 	};
 
