@@ -8,10 +8,10 @@ void metadata_free(struct metadata *m)
 {
 	if (!m)
 		return;
-	char *strings[] = { m->name,	 m->image,	   m->image_id, m->command,
-			    m->user,	 m->hostname,	   m->pod_name, m->pod_namespace,
-			    m->pod_uid,	 m->pod_container, m->seccomp,	m->apparmor,
-			    m->log_path, m->writable_layer };
+	char *strings[] = { m->name,	 m->image,	    m->image_id,   m->command,
+			    m->user,	 m->hostname,	    m->pod_name,   m->pod_namespace,
+			    m->pod_uid,	 m->pod_container,  m->seccomp,	   m->apparmor,
+			    m->log_path, m->writable_layer, m->stop_signal };
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++)
 		free(strings[i]);
@@ -25,6 +25,7 @@ void metadata_free(struct metadata *m)
 		free(m->capabilities[i]);
 	for (size_t i = 0; i < m->namespaces_n; i++)
 		free(m->namespaces[i].path);
+	metadata_drop_healthcheck(m);
 	free(m->labels);
 	free(m->mounts);
 	free(m->capabilities);

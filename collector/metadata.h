@@ -21,6 +21,7 @@
 #define METADATA_MAX_MOUNTS	  256
 #define METADATA_MAX_CAPABILITIES 64
 #define METADATA_MAX_NAMESPACES	  8
+#define METADATA_MAX_HEALTHCHECK  64	     /* arguments; a longer check is left out */
 #define METADATA_MAX_STRING	  4096	     /* longer strings are cut */
 #define METADATA_MAX_FILE	  (4u << 20) /* bytes of one JSON file */
 
@@ -53,10 +54,13 @@ struct metadata_namespace {
 struct metadata {
 	enum runtime runtime;
 	char name_space[64];
-	char *name;	/* docker: without "/"; podman, cri-o, LXC: name; else the id */
-	char *image;	/* reference as given at create: "nginx:1.25" */
-	char *image_id; /* "sha256:<64hex>" */
-	char *command;	/* entry point and arguments, joined by spaces */
+	char *name;	    /* docker: without "/"; podman, cri-o, LXC: name; else the id */
+	char *image;	    /* reference as given at create: "nginx:1.25" */
+	char *image_id;	    /* "sha256:<64hex>" */
+	char *command;	    /* entry point and arguments, joined by spaces */
+	char **healthcheck; /* arguments of the configured health check; NULL: none, or not known */
+	size_t healthcheck_n;
+	char *stop_signal; /* "SIGQUIT"; NULL: the runtime's own choice */
 	char *user, *hostname;
 	char *pod_name, *pod_namespace, *pod_uid, *pod_container;
 	bool sandbox; /* the pause container: carries the pod's network */

@@ -126,6 +126,9 @@ static void apply_config(struct metadata *m, const json_t *config)
 	metadata_set(&m->hostname, metadata_string(given, "Hostname"));
 	metadata_set_joined(&m->command, metadata_string(config, "Path"),
 			    metadata_array(config, "Args"));
+	metadata_set_healthcheck(m, metadata_array(metadata_object(given, "Healthcheck"), "Test"),
+				 metadata_array(given, "Shell"), "/bin/sh");
+	metadata_set_stop_signal(m, metadata_string(given, "StopSignal"));
 	metadata_set(&m->log_path, metadata_string(config, "LogPath"));
 	metadata_set(&m->apparmor, metadata_string(config, "AppArmorProfile"));
 	m->created_unix_ns = metadata_time(config, "Created");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <signal.h>
 #include <string.h>
 
 #include "collector/event_names.h"
@@ -177,6 +178,84 @@ void metadata_drop_capability(struct metadata *m, const char *name)
 	}
 }
 
+/* --- health check and stop signal ------------------------------------------------------------ */
+
+void metadata_drop_healthcheck(struct metadata *m)
+{
+	for (size_t i = 0; i < m->healthcheck_n; i++)
+		free(m->healthcheck[i]);
+	free(m->healthcheck);
+	m->healthcheck = NULL;
+	m->healthcheck_n = 0;
+}
+
+static bool add_check_word(struct metadata *m, const char *word)
+{
+	if (!word || !m->healthcheck || m->healthcheck_n >= METADATA_MAX_HEALTHCHECK)
+		return false;
+	m->healthcheck[m->healthcheck_n] = copy_cut(word);
+	if (!m->healthcheck[m->healthcheck_n])
+		return false;
+	m->healthcheck_n++;
+	return true;
+}
+
+static bool add_check_words(struct metadata *m, const json_t *words, size_t from)
+{
+	for (size_t i = from; i < json_array_size(words); i++) {
+		if (!add_check_word(m, json_string_value(json_array_get(words, i))))
+			return false;
+	}
+	return true;
+}
+
+void metadata_set_healthcheck(struct metadata *m, const json_t *test, const json_t *shell,
+			      const char *default_shell)
+{
+	const char *how = json_string_value(json_array_get(test, 0));
+	bool ok = true;
+
+	if (m->healthcheck || !how || json_array_size(test) < 2)
+		return;
+	bool by_shell = strcmp(how, "CMD-SHELL") == 0;
+
+	if (!by_shell && strcmp(how, "CMD") != 0)
+		return;
+	m->healthcheck = calloc(METADATA_MAX_HEALTHCHECK, sizeof(*m->healthcheck));
+	if (by_shell && json_array_size(shell) > 0)
+		ok = add_check_words(m, shell, 0);
+	else if (by_shell)
+		ok = add_check_word(m, default_shell) && add_check_word(m, "-c");
+	if (ok && add_check_words(m, test, 1))
+		return;
+	metadata_drop_healthcheck(m); /* half a check would be taken for another one */
+	m->refused++;
+}
+
+void metadata_set_stop_signal(struct metadata *m, const char *text)
+{
+	char name[32];
+	uint32_t number;
+
+	if (!text || !text[0] || strlen(text) >= sizeof(name) - 3)
+		return;
+	const char *short_name = parse_u32(span_str(text), &number) && number < 32
+					 ? sigabbrev_np((int)number)
+					 : NULL;
+
+	if (short_name)
+		text = short_name;
+	else if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	snprintf(name, sizeof(name), "%s%s",
+		 short_name || strspn(text, "0123456789") != strlen(text) ? "SIG" : "", text);
+	for (char *c = name; *c; c++) {
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+	}
+	metadata_set_if_unset(&m->stop_signal, name);
+}
+
 static void *fit(void *array, size_t n, size_t item_bytes)
 {
 	void *fitted = n ? reallocarray(array, n, item_bytes) : NULL;
@@ -192,6 +271,7 @@ void metadata_fit(struct metadata *m)
 	m->labels = fit(m->labels, m->labels_n, sizeof(*m->labels));
 	m->mounts = fit(m->mounts, m->mounts_n, sizeof(*m->mounts));
 	m->capabilities = fit(m->capabilities, m->capabilities_n, sizeof(*m->capabilities));
+	m->healthcheck = fit(m->healthcheck, m->healthcheck_n, sizeof(*m->healthcheck));
 }
 
 void metadata_add_namespace(struct metadata *m, const char *type, const char *path)

@@ -106,6 +106,12 @@ void metadata_add_capability(struct metadata *m, const char *name);
 void metadata_add_all_capabilities(struct metadata *m);
 void metadata_drop_capability(struct metadata *m, const char *name);
 void metadata_add_namespace(struct metadata *m, const char *type, const char *path);
+/* As docker writes them: test is ["CMD", "a", "b"] or ["CMD-SHELL", "text"], shell what runs the
+ * latter (["/bin/bash", "-c"]; NULL: default_shell with "-c"). "NONE" and what is empty: none. */
+void metadata_set_healthcheck(struct metadata *m, const json_t *test, const json_t *shell,
+			      const char *default_shell);
+void metadata_drop_healthcheck(struct metadata *m);
+void metadata_set_stop_signal(struct metadata *m, const char *text); /* "QUIT", "SIGQUIT", "3" */
 void metadata_fit(struct metadata *m); /* nothing may be added after */
 void metadata_set_image_id(struct metadata *m,
 			   const char *text); /* hex, sha256:hex, x@sha256:hex */

@@ -157,6 +157,8 @@ static void apply_annotations(struct metadata *m, const json_t *annotations)
 		m->sandbox = true;
 	if (restarts && parse_u32(span_str(restarts), &m->restart_count))
 		m->has_restart_count = true;
+	metadata_set_stop_signal(
+		m, metadata_string(annotations, "org.opencontainers.image.stopSignal"));
 }
 
 /* Nothing says "privileged" in a bundle: it is what the flag switches off, all at once. */

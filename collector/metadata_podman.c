@@ -2,6 +2,7 @@
 /* podman and CRI-O keep containers in containers/storage: overlay-containers/containers.json has
  * names and images, overlay-containers/ID/userdata the OCI bundle. conmon leaves the exit code. */
 #include <fcntl.h>
+#include <nettle/base64.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -252,6 +253,29 @@ static void apply_events(struct metadata_load *l, const char *exits)
 	}
 }
 
+/* The container's own settings are in podman's database, which no reader of files may open; those
+ * of its image are in a file beside, named "=" and the base64 of the image's id. */
+static void apply_image(struct metadata_load *l, const struct storage *s)
+{
+	char root[PATH_MAX], path[PATH_MAX], name[BASE64_ENCODE_RAW_LENGTH(80) + 1] = "";
+	const char *id = l->m->image_id;
+	size_t n = id ? strlen(id) : 0;
+	json_t *image = NULL;
+
+	if (l->m->runtime != RUNTIME_PODMAN || n <= 7 || n > 80 ||
+	    !metadata_path(root, "%s", s->root) || !metadata_cut(root, 1))
+		return;
+	base64_encode_raw(name, n, (const uint8_t *)id);
+	if (!metadata_path(path, "%s/overlay-images/%s/=%s", root, id + 7, name) ||
+	    metadata_read_json(l->roots, path, &image) < 0)
+		return;
+	const json_t *given = metadata_object(image, "config");
+
+	metadata_set_healthcheck(
+		l->m, metadata_array(metadata_object(given, "Healthcheck"), "Test"), NULL, "sh");
+	json_decref(image);
+}
+
 static void apply_log(struct metadata_load *l, const struct storage *s)
 {
 	char path[PATH_MAX];
@@ -279,6 +303,7 @@ bool metadata_load_storage(struct metadata_load *l)
 	apply_annotations(l, config);
 	metadata_apply_oci(l, config, s->bundle);
 	apply_indexes(l, s);
+	apply_image(l, s);
 	apply_log(l, s);
 	for (size_t i = 0; (place = metadata_root(l->roots, ROOT_RUNC, i)); i++) {
 		if (metadata_apply_state(l, place, l->id->id, NULL))
