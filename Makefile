@@ -122,7 +122,8 @@ $(OUT)/gen/sensor.bpf.o: bpf/sensor.bpf.c $(wildcard bpf/*.h) $(OUT)/flags
 	$(Q)$(BPFTOOL) gen object $@ $@.raw
 $(OUT)/gen/sensor.skel.h: $(OUT)/gen/sensor.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name sensor_bpf > $@
-$(OBJ)/collector/sensor.o $(OBJ)/collector/sensor_maps.o $(OBJ)/collector/sensor_trampoline.o: \
+$(OBJ)/collector/sensor.o $(OBJ)/collector/sensor_maps.o $(OBJ)/collector/sensor_trampoline.o \
+	$(OBJ)/collector/sensor_verdicts.o $(OBJ)/tests/sensor/enforcer.o: \
 	$(OUT)/gen/sensor.skel.h
 
 $(OUT)/libdaemon.a: $(call objs,$(DAEMON_SRC))
@@ -214,7 +215,9 @@ FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
 	collector/identity.c collector/kmsg.c collector/procstat.c http/request.c \
 	$(wildcard collector/event_json*.c) collector/event_view.c collector/event_names.c \
 	collector/event_text.c collector/json_put.c collector/redact.c collector/redact_text.c \
-	$(wildcard detector/condition*.c detector/rule_*.c detector/field*.c) detector/dns.c \
+	$(wildcard detector/condition*.c detector/rule_*.c detector/field*.c detector/path_tree*.c) detector/dns.c \
+	$(filter-out $(wildcard detector/baseline_store*.c detector/baseline_export*.c),$(wildcard detector/baseline*.c)) \
+	detector/sketch.c detector/maturity.c detector/interpreter.c \
 	detector/evt_type.c detector/byte_map.c detector/prefix_set.c detector/pattern.c detector/glob.c detector/needle.c \
 	collector/container.c $(wildcard collector/metadata*.c) collector/resolve_text.c
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))

@@ -130,12 +130,12 @@ static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 fl
 	c.result = result;
 	c.known = (__u32)find_task(t, &c.cgroup, &c.entry);
 	if (id != CALL_socketcall && c.type != EVENT_EXEC &&
-	    !is_wanted(&c.entry, (int)c.known, c.type)) {
+	    !is_wanted(&c.entry, (int)c.known, c.type) && !was_denied(&c)) {
 		count_drop(DROP_MASK, c.type);
 		resolved_end(&c);
 		return 0;
 	}
-	if ((__u32)t->tgid == switches.own_pid || (__u32)t->tgid == switches.serve_pid)
+	if (own_process(t))
 		return 0;
 	read_arguments(&c, regs);
 	if (id == CALL_socketcall &&

@@ -108,6 +108,8 @@ enum event_flag {
 	EVENT_RESOLVED =
 		1 << 9,	     /* paths come from the kernel's objects, not from the call's text */
 	EVENT_X32 = 1 << 10, /* an x32 system call */
+	/* exec: a verdict knows what is executed, and of a script also its name */
+	EVENT_KNOWN = 1 << 11,
 };
 
 /* Hierarchy of a cgroup id: the v2 tree, or the v1 hierarchy that the agent watches. */
@@ -148,6 +150,10 @@ enum event_file_flag {
 	FILE_KERNEL = 1 << 5,	/* below proc or sysfs: an interface of the kernel */
 	FILE_DETACHED = 1 << 6, /* the walk ended outside of the process's mount tree */
 	FILE_KNOWN = 1 << 7,	/* the fields here are filled */
+	/* On an overlay that the host mounted: the device is another one in each container of an
+	 * image, the inode of what the image holds is the same. One that somebody mounted in a user
+	 * namespace is not: its lower layer may hold files of chosen numbers. */
+	FILE_MERGED = 1 << 8,
 };
 
 /* An object of the file system. */

@@ -32,6 +32,7 @@
 #define MAGIC_BINFMT	 0x42494e4d
 #define MAGIC_CONFIGFS	 0x62656570
 #define MAGIC_EFIVARFS	 0xde5e81e4
+#define FIRST_USER_NS	 0xeffffffd /* PROC_USER_INIT_INO */
 
 /* Not on one line with an object's address: this reads what was opened, from the table. */
 static __always_inline struct file *file_of(__s32 fd)
@@ -81,13 +82,22 @@ static __always_inline int in_upper_layer(struct inode *inode)
 	return upper != NULL;
 }
 
+/* The runtime's overlay, not one of a user namespace's making. */
+static __always_inline int is_mounted_by_host(struct super_block *sb)
+{
+	return BPF_CORE_READ(sb, s_user_ns, ns.inum) == FIRST_USER_NS;
+}
+
 static __always_inline __u16 file_flags(struct vfsmount *mnt, struct dentry *dentry,
 					struct inode *inode, __u32 magic)
 {
 	__u16 flags = FILE_KNOWN;
 
-	if (magic == MAGIC_OVERLAY)
+	if (magic == MAGIC_OVERLAY) {
 		flags |= in_upper_layer(inode) ? FILE_OVERLAY | FILE_UPPER : FILE_OVERLAY;
+		if (is_mounted_by_host(BPF_CORE_READ(inode, i_sb)))
+			flags |= FILE_MERGED;
+	}
 	if (is_kernel_fs(magic))
 		flags |= FILE_KERNEL;
 	if (magic == MAGIC_TMPFS && (BPF_CORE_READ(mnt, mnt_flags) & MNT_INTERNAL))

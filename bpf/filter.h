@@ -5,6 +5,7 @@
 #define BULKHEAD_BPF_FILTER_H
 
 #include "bpf/path.h"
+#include "bpf/verdict_key.h"
 
 /* Whether this cgroup's events of that type are wanted; a cgroup that is not known yet is told
  * whole. */
@@ -70,11 +71,9 @@ static __always_inline __u32 verdict_of(const struct cgroup_entry *e, const stru
 	/* what the image does not hold never matches what the image is allowed */
 	if (!e->image || (f->flags & (FILE_UPPER | FILE_FOREIGN | FILE_MEMORY | FILE_DELETED)))
 		return VERDICT_NONE;
-	struct verdict_key k = { .inode = f->inode,
-				 .image = e->image,
-				 .device = f->device,
-				 .generation = f->generation,
-				 .type = type };
+	struct verdict_key k;
+
+	verdict_key_of(&k, e->image, f, type);
 	__u32 *v = bpf_map_lookup_elem(&verdicts, &k);
 
 	return v ? *v : VERDICT_NONE;

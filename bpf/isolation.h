@@ -320,14 +320,17 @@ static __always_inline void observe_cgroup_rmdir(struct cgroup *g)
 		bpf_map_delete_elem(&cgroups, &key);
 }
 
+/* t is as the kernel gave it: only such a one can be marked. */
 static __always_inline void observe_cgroup_attach(struct cgroup *g, const char *path,
 						  struct task_struct *t)
 {
 	__u64 key = key_of_cgroup(g);
 	struct cgroup_root *root = g->root;
 
+	if (key)
+		mark_attached(key, t);
 	if (key || root->hierarchy_id == 0)
-		send_cgroup(EVENT_CGROUP_ATTACH, key, path, t);
+		send_cgroup(EVENT_CGROUP_ATTACH, key, path, as_task(t));
 }
 
 #endif

@@ -165,6 +165,7 @@ struct task_struct {
 struct linux_binprm {
 	struct file *file;
 	const char *filename, *interp, *fdpath;
+	char buf[256]; /* the file's first bytes */
 	unsigned int secureexec: 1;
 	struct cred *cred;
 };
@@ -205,6 +206,7 @@ struct file_system_type {
 struct super_block {
 	__u32 s_dev;
 	unsigned long s_magic;
+	struct user_namespace *s_user_ns;
 	struct file_system_type *s_type;
 };
 struct inode {
@@ -289,6 +291,13 @@ struct socket {
 };
 struct tcp_sock {
 	__u64 bytes_received, bytes_sent, bytes_retrans;
+};
+struct sockaddr {
+	unsigned short sa_family;
+};
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
 };
 struct sockaddr_un {
 	unsigned short sun_family;

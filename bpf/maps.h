@@ -18,7 +18,8 @@ const volatile __u8 calls64[CALLS_MAX]; /* enum call_id by number */
 const volatile __u8 calls32[CALLS_MAX];
 const volatile __u8 call_types[CALL_COUNT]; /* enum event_type */
 const volatile __u32 fallback;		    /* enum fallback_hierarchy */
-const volatile __u64 hash_seed; /* drawn at start: what is hashed here cannot be steered */
+const volatile __u64 hash_seed;	     /* drawn at start: what is hashed here cannot be steered */
+const volatile __u64 script_seed[2]; /* the same for the keys of scripts */
 
 struct sensor_switches switches = {};
 
@@ -56,6 +57,23 @@ struct {
 	__type(key, struct verdict_key);
 	__type(value, __u32);
 } verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PEERS_MAX);
+	__type(key, struct peer_key);
+	__type(value, __u32); /* enum verdict */
+} peers SEC(".maps");
+
+/* Tasks that came into a container from outside, and their descendants. With the task's own memory:
+ * there is no limit that somebody could reach, and it goes when the task goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32); /* enum mark */
+} marks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -6,12 +6,9 @@
 
 #include "bpf/process.h"
 
-#define S_IFMT		00170000
-#define S_IFSOCK	0140000
 #define AF_UNIX		1
-#define AF_INET		2
-#define AF_INET6	10
 #define SOCK_STREAM	1
+#define SOCK_RAW	3
 #define SOCK_TYPES	0xf
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT	2
@@ -148,6 +145,15 @@ static __always_inline void peer_key(struct repeat_key *k, const struct call *c,
 	k->mount_id = n->family | ((__u32)n->type << 16);
 }
 
+/* Whom a verdict says not to tell of; a refused connection is told. */
+static __always_inline int is_known_peer(const struct call *c, const struct event_network *n)
+{
+	struct peer p = { .family = n->family, .protocol = n->protocol, .port = n->remote_port };
+
+	__builtin_memcpy(p.address, n->remote, sizeof(p.address));
+	return c->result != -EPERM && judge_peer(c->entry.image, &p) == VERDICT_DROP;
+}
+
 struct asking { /* where a call keeps its address */
 	__u64 address, bytes;
 	__s32 fd;
@@ -246,7 +252,7 @@ __noinline int observe_socket_call(struct call *c)
 	read_asking(c, &a);
 	struct sock *sk = sock_of_file(file_of(a.fd));
 
-	if ((type == EVENT_SEND || type == EVENT_RECV) &&
+	if ((type == EVENT_SEND || type == EVENT_RECV) && !was_denied(c) &&
 	    (!sk || BPF_CORE_READ(sk, sk_type) == SOCK_STREAM))
 		return 0; /* connect and the first bytes tell of streams */
 	struct scratch *s = record_begin(c, type, sizeof(struct event_network));
@@ -270,12 +276,21 @@ __noinline int observe_socket_call(struct call *c)
 		fill_from_user(s, n, a.address, (__u32)a.bytes, 0);
 	else if (n->family == AF_UNIX)
 		put_unix_names(s, sk);
+	if (c->result == -EPERM)
+		put_resolved(s, NULL);
 	if (type == EVENT_ACCEPT && c->result >= 0)
 		remember_owner(n->cookie, c, DIRECTION_IN);
 	peer_key(&k, c, n);
 	/* unix names are not in the key: connections to them are rare enough */
 	if (n->family != AF_UNIX && is_repeat(c, &k)) {
 		drop_scratch(s);
+		return 0;
+	}
+	if ((type == EVENT_CONNECT || type == EVENT_SEND) && c->entry.image &&
+	    is_known_peer(c, n)) {
+		drop_scratch(s);
+		count_drop(DROP_VERDICT, type);
+		remember(c, &k, DROP_VERDICT);
 		return 0;
 	}
 	if (record_send(s) && n->family != AF_UNIX)

@@ -148,6 +148,7 @@ __noinline int put_path(struct scratch *s, __u32 tag, __u64 mnt, __u64 dentry)
 
 	if (!s || !mnt || !dentry)
 		return 0;
+	s->root_sb = 0; /* not that of the record before */
 	struct path_scratch *p = take_path(&slot);
 
 	if (!p) {

@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_BPF_PROCESS_H
 #define BULKHEAD_BPF_PROCESS_H
 
-#include "bpf/file.h"
+#include "bpf/enforce.h"
 
 #define S_ISUID		0004000
 #define S_ISGID		0002000
@@ -101,6 +101,24 @@ static __always_inline void fill_exec(struct event_exec *e, struct task_struct *
 	e->no_new_privs = (t->atomic_flags >> PFA_NO_NEW_PRIVS) & 1;
 }
 
+/* Before anything that may find no room: what may not run does not. */
+static __always_inline __u16 enforce_exec(struct call *c, struct linux_binprm *bprm,
+					  struct file *file)
+{
+	struct program p = { .mnt = (__u64)BPF_CORE_READ(file, f_path.mnt),
+			     .dentry = (__u64)BPF_CORE_READ(file, f_path.dentry) };
+
+	if (bprm->filename != bprm->interp)
+		p.script = (__u64)BPF_CORE_READ(bprm, filename);
+	int j = judge_exec(c, &p);
+	__u16 flags = j & JUDGED_KNOWN ? EVENT_KNOWN : 0;
+
+	if ((j & JUDGED_KILL || (j & JUDGED_UNKNOWN && c->entry.enforce & ENFORCE_EXEC_KILL)) &&
+	    bpf_send_signal(SIGKILL) == 0)
+		flags |= EVENT_KILLED;
+	return flags;
+}
+
 static __always_inline void observe_exec(struct linux_binprm *bprm)
 {
 	struct task_struct *t = current_task();
@@ -110,6 +128,7 @@ static __always_inline void observe_exec(struct linux_binprm *bprm)
 	if (!mm)
 		return;
 	call_begin(&c, EVENT_EXEC);
+	c.flags = enforce_exec(&c, bprm, mm->exe_file);
 	struct scratch *s = record_begin(&c, EVENT_EXEC, sizeof(struct event_exec));
 
 	if (!s)
@@ -125,9 +144,6 @@ static __always_inline void observe_exec(struct linux_binprm *bprm)
 	e->flags = exec_flags(bprm, t, &e->file);
 	if (is_elsewhere(t->real_parent, &c.entry))
 		h->flags |= EVENT_OUTSIDE;
-	if (verdict_of(&c.entry, &e->file, EVENT_EXEC) == VERDICT_KILL &&
-	    bpf_send_signal(SIGKILL) == 0)
-		h->flags |= EVENT_KILLED;
 	put_path_of(s, TAG_CWD, &t->fs->pwd);
 	put_kernel_string(s, TAG_FILENAME, (__u64)BPF_CORE_READ(bprm, filename));
 	if (e->flags & EXEC_SCRIPT)

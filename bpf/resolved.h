@@ -69,7 +69,16 @@ static __always_inline struct resolved *resolved_find(void)
 	return trampolines ? bpf_map_lookup_elem(&resolved, &tid) : NULL;
 }
 
-/* When a call is over, told or not. Of an open and an exec only a refused one has an entry. */
+/* Whether a check refused this call, which is over: that is told whatever the masks say. */
+static __always_inline int was_denied(const struct call *c)
+{
+	struct resolved *r = c->result == -EPERM ? resolved_find() : NULL;
+
+	return r && r->denied;
+}
+
+/* When a call is over, told or not. Of an open and an exec only a refused one has an entry; but an
+ * open that may make a file, and a call that sends many, may go on after a refusal. */
 static __always_inline void resolved_end(const struct call *c)
 {
 	__u32 tid = own_tid();
@@ -77,7 +86,7 @@ static __always_inline void resolved_end(const struct call *c)
 	if (!trampolines)
 		return;
 	if (c->type < EVENT_TYPE_COUNT && !(RESOLVED_TYPES & EVENT_BIT(c->type)) &&
-	    c->result != -EPERM)
+	    c->result != -EPERM && !(switches.denies & (DENIES_WRITE | DENIES_CONNECT)))
 		return;
 	if (bpf_map_lookup_elem(&resolved, &tid))
 		bpf_map_delete_elem(&resolved, &tid);
@@ -158,6 +167,15 @@ static __always_inline void put_text(struct scratch *s, __u32 tag, __u8 flags, c
 		return;
 	bpf_probe_read_kernel(s->record + at + sizeof(struct event_string), n, from);
 	string_end(s, at, (__u8)tag, flags, n);
+}
+
+/* Of a task that ends in a call: a core file that it may not write. */
+static __always_inline void resolved_forget(struct task_struct *t)
+{
+	__u32 tid = (__u32)t->pid;
+
+	if (trampolines && switches.denies)
+		bpf_map_delete_elem(&resolved, &tid);
 }
 
 /* Adds what a check found to the event of the call: whether the first path was known. */

@@ -6,8 +6,8 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/dispatch.h"
+#include "bpf/refuse.h"
 #include "bpf/traffic.h"
-#include "bpf/trampoline.h"
 
 char program_license[] SEC("license") = "GPL";
 
@@ -24,6 +24,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
+	mark_fork(parent, child);
 	observe_fork(as_task(parent), as_task(child));
 	return 0;
 }
@@ -31,6 +32,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+	resolved_forget(as_task(task));
 	observe_exit(as_task(task));
 	return 0;
 }
@@ -68,7 +70,7 @@ int BPF_PROG(on_cgroup_rmdir, struct cgroup *group)
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *group, const char *path, struct task_struct *task)
 {
-	observe_cgroup_attach(group, path, as_task(task));
+	observe_cgroup_attach(group, path, task);
 	return 0;
 }
 
@@ -82,6 +84,7 @@ int on_task(struct bpf_iter__task *ctx)
 		return 0;
 	__builtin_memset(&record, 0, sizeof(record));
 	fill_task(&record, as_task(task));
+	mark_running(task);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }

@@ -29,6 +29,12 @@ static __always_inline struct task_struct *current_task(void)
 	return as_task(bpf_get_current_task_btf());
 }
 
+/* The agent itself. */
+static __always_inline int own_process(struct task_struct *t)
+{
+	return (__u32)t->tgid == switches.own_pid || (__u32)t->tgid == switches.serve_pid;
+}
+
 /* A verified pointer as a number: what functions that are not inline can take, and what older
  * kernels let be computed with. */
 static __always_inline __u64 number_of(const void *pointer)

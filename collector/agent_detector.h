@@ -15,11 +15,14 @@
 #include "collector/base/err.h"
 #include "collector/base/loop.h"
 #include "collector/base/parse.h"
+#include "collector/cgroup_layout.h"
 #include "collector/config.h"
 #include "collector/container.h"
 #include "collector/event_text.h"
 #include "collector/kmsg.h"
+#include "collector/machine.h"
 #include "collector/process.h"
+#include "collector/sensor.h"
 #include "collector/wire.h"
 
 struct agent;
@@ -27,9 +30,10 @@ struct agent;
 /* What the judge wants to be told, beyond what the configuration says. */
 struct agent_wants {
 	uint64_t container, host; /* types of events, EVENT_BIT */
-	uint64_t names; /* types whose names are looked up where the kernel told a text alone */
-	bool retell;	/* a repeat is told again some seconds later */
-	bool raw_names; /* opens of one file by another name are no repeats */
+	uint64_t names;	    /* types whose names are looked up where the kernel told a text alone */
+	uint32_t retell_ms; /* a repeat is told again so much later; 0: never */
+	bool learn_syscalls;	       /* which calls containers make is noted */
+	bool raw_names;		       /* opens of one file by another name are no repeats */
 	bool host_all_paths;	       /* of the host's file events: all, or those of these paths */
 	const struct span *prefixes;   /* "/etc/" */
 	const struct span *file_names; /* last components */
@@ -40,6 +44,10 @@ struct agent_wants {
 	size_t environment_n;
 };
 
+/* Parts of the judge that want something of their own: each told kind of event, path or name is
+ * wanted by any of them, and the shortest retell_ms counts. */
+enum agent_wants_owner { WANTS_RULES, WANTS_BASELINES, WANTS_OWNERS };
+
 /* What the agent does for the judge. */
 struct agent_services {
 	struct agent *agent;
@@ -49,6 +57,8 @@ struct agent_services {
 	const char *proc;				     /* "/proc" of the host */
 	struct process_table *(*processes)(struct agent *a); /* NULL: there is none */
 	const struct container_table *(*containers)(struct agent *a); /* NULL: not yet */
+	/* The host as it was read last; the pointers stay good. */
+	void (*host)(struct agent *a, const struct machine **m, const struct machine_live **live);
 	uint64_t (*unix_minus_boot_ns)(struct agent *a);
 	/* A frame to serve: 0, or -ENOTCONN when there is none that is ready, or what peer_send
 	 * says. fd (or -1) is taken. */
@@ -56,8 +66,36 @@ struct agent_services {
 	/* Answers a request that get() or command() took; *body is JSON and is released. */
 	void (*answer)(struct agent *a, uint32_t ticket, uint16_t status, struct buf *body);
 	void (*degraded)(struct agent *a, const char *static_text, bool on);
-	void (*want)(struct agent *a,
-		     const struct agent_wants *w); /* in place of the last; copied */
+	/* in place of the owner's last; copied */
+	void (*want)(struct agent *a, enum agent_wants_owner owner, const struct agent_wants *w);
+	const struct cgroup_layout *layout;
+
+	/* The kernel's side of enforcement. Without it each returns -ENOTCONN, or false. */
+
+	/* From here on the container is of this image slot (0: none) and held to these flags (enum
+	 * enforce_flag), in all its cgroups, also those to come; verdicts are given before. Also
+	 * ends ENFORCE_SUSPENDED. -EOPNOTSUPP: a flag that this layer cannot do, or a root that
+	 * verdicts cannot be told of (an overlay of a user namespace's making). */
+	int (*enforce)(struct agent *a, struct container *c, uint32_t image_slot, uint32_t flags);
+	/* Types of events told of a container whatever the others' masks are; 0: as the others. */
+	int (*container_mask)(struct agent *a, struct container *c, uint64_t mask);
+	/* Keys as in collector/sensor.h; verdict: -E2BIG when the table is full. */
+	int (*verdict)(struct agent *a, const struct verdict_key *k, enum verdict v);
+	void (*verdict_key)(struct verdict_key *out, uint32_t image_slot,
+			    const struct event_file *f, uint32_t type);
+	void (*directory_key)(struct verdict_key *out, uint32_t image_slot,
+			      const struct event_file *f);
+	int (*script_key)(struct agent *a, uint32_t image_slot, struct span filename,
+			  struct verdict_key *out);
+	int (*peer)(struct agent *a, const struct sensor_peer *p, enum verdict v);
+	void (*clear_image)(struct agent *a, uint32_t image_slot); /* all verdicts and peers */
+	bool (*can_deny)(struct agent *a);
+	const char *(*layer)(struct agent *a); /* "off", "tracepoint", "trampoline" */
+
+	/* Types of which something was lost since the last call. */
+	uint64_t (*lost)(struct agent *a);
+	/* Calls that the container made since the last call; false: they are not noted. */
+	bool (*syscalls)(struct agent *a, struct container *c, uint64_t words[SYSCALL_WORDS]);
 };
 
 enum agent_life {
@@ -93,7 +131,7 @@ struct agent_audit {
 };
 
 #define AGENT_NO_TICKET	  UINT32_MAX
-#define ALERTS_MAX_TABLES 40
+#define ALERTS_MAX_TABLES 64
 #define ALERTS_SEVERITIES 8
 #define ALERTS_MAX_KINDS  16
 #define ALERTS_RULE_BYTES 128
@@ -124,6 +162,21 @@ struct alerts_rules_state { /* of rules on events */
 	bool problem;	  /* the last files were refused */
 };
 
+#define BASELINES_MODES	  4
+#define BASELINES_ACTIONS 7
+
+struct baselines_state { /* of what images normally do */
+	bool on;
+	const char *const *modes, *const *action_names; /* ended by NULL */
+	uint64_t by_mode[BASELINES_MODES];
+	uint64_t actions[BASELINES_ACTIONS]; /* that enforcement took */
+	uint64_t observed;		     /* containers */
+	uint64_t events, noted, judged, deviations, held, not_learned, runtime;
+	uint64_t killed, late_kills, denied, wrongly_killed, tripped;
+	uint64_t entries_refused, bytes, unwritten, write_errors, set_aside;
+	uint64_t responses_stuck; /* what was done to a container and could not be undone */
+};
+
 struct flights_state {			   /* recordings of what led to alerts */
 	uint64_t written, failed, removed; /* removed: they made room */
 	uint64_t shared; /* alerts that link to the one of an alert shortly before */
@@ -148,6 +201,7 @@ struct alerts_state {				      /* for /metrics and status */
 	const struct wire_sink_stats *sinks; /* as serve told last; NULL: not yet */
 	struct alerts_rules_state rule_set;
 	struct flights_state flights;
+	struct baselines_state baselines;
 };
 
 struct agent_detector {
@@ -168,6 +222,9 @@ struct agent_detector {
 	 * it only says whose the path is. */
 	bool (*get)(void *ctx, struct span path, struct span query, uint32_t ticket);
 	bool (*command)(void *ctx, struct span path, struct span query, uint32_t ticket);
+	/* A command that came with a document; good during the call. */
+	bool (*document)(void *ctx, struct span path, struct span query, struct span body,
+			 uint32_t ticket);
 	void (*state)(void *ctx, struct alerts_state *out);
 	const struct event_query_hooks *queries; /* for who listens to events */
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The kernel's side in the agent: loaded beside the loop, told what is wanted, stopped.
  *   agent_sensor_cgroups.c  whose each cgroup is
+ *   agent_sensor_enforce.c  what containers are held to
  *   agent_sensor_read.c     the ring buffer on the loop
  *   agent_sensor_events.c   one record on its way
  *   agent_sensor_figures.c  what it tells of itself */
@@ -15,7 +16,6 @@
 #include "collector/procscan.h"
 
 #define PIDS_DEFAULT 32768
-#define RETELL_NS    (5 * NS_PER_S)
 #define WANTS_BYTES  (4U << 20)
 #define PIDS_MOST    131072 /* entries of 400 bytes: a host with more processes is refused some */
 
@@ -42,10 +42,34 @@ static uint64_t mask_of_list(const struct config_list *list)
 	return mask & ~EVENT_BIT(EVENT_NONE);
 }
 
-/* A number that changes each RETELL_NS, while somebody asks for time; 0: nobody does. */
+/* A number that changes as often as the most impatient asks for; 0: nobody does. */
 uint16_t agent_sensor_retell(const struct agent *a)
 {
-	return a->wants.retell ? (uint16_t)(boot_ns() / RETELL_NS % UINT16_MAX + 1) : 0;
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < WANTS_OWNERS; i++)
+		if (a->wants[i].retell_ms && a->wants[i].retell_ms < least)
+			least = a->wants[i].retell_ms;
+	return least == UINT64_MAX ? 0
+				   : (uint16_t)(boot_ns() / (least * NS_PER_MS) % UINT16_MAX + 1);
+}
+
+uint64_t agent_sensor_names(const struct agent *a)
+{
+	uint64_t names = 0;
+
+	for (size_t i = 0; i < WANTS_OWNERS; i++)
+		names |= a->wants[i].names;
+	return names;
+}
+
+bool agent_sensor_learns_syscalls(const struct agent *a)
+{
+	bool learns = a->config.sensor_syscalls;
+
+	for (size_t i = 0; i < WANTS_OWNERS; i++)
+		learns |= a->wants[i].learn_syscalls;
+	return learns;
 }
 
 static void set_masks(struct agent *a, uint64_t subscribed)
@@ -60,10 +84,19 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 		many |= EVENT_BIT(EVENT_PAYLOAD) | EVENT_BIT(EVENT_DNS);
 	else
 		subscribed |= EVENT_BIT(EVENT_PAYLOAD) | EVENT_BIT(EVENT_DNS);
-	w->container_mask = always | a->wants.container | (all & ~(many & ~subscribed));
-	w->host_mask = always | a->wants.host | mask_of_list(&a->config.sensor_host);
+	uint64_t container = always | (all & ~(many & ~subscribed));
+	uint64_t host = always | mask_of_list(&a->config.sensor_host);
+	bool raw_names = false;
+
+	for (size_t i = 0; i < WANTS_OWNERS; i++) {
+		container |= a->wants[i].container;
+		host |= a->wants[i].host;
+		raw_names |= a->wants[i].raw_names;
+	}
+	w->container_mask = container;
+	w->host_mask = host;
 	w->retell = agent_sensor_retell(a);
-	w->raw_names = a->wants.raw_names;
+	w->raw_names = raw_names;
 	w->repeat_mask = EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_CONNECT) |
 			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT);
 	w->payloads = a->config.sensor_payloads;
@@ -98,24 +131,43 @@ static bool add_host_path(struct agent *a, const char *path)
 	return r == 0;
 }
 
+/* true: all are told. */
+static bool add_wanted_paths(struct agent *a, const struct agent_wants *w)
+{
+	bool all = w->host_all_paths;
+
+	for (size_t i = 0; i < w->prefixes_n && !all; i++)
+		all = !add_host_path(a, w->prefixes[i].p);
+	for (size_t i = 0; i < w->file_names_n && !all; i++)
+		all = !add_host_path(a, w->file_names[i].p);
+	return all;
+}
+
 static void set_host_paths(struct agent *a)
 {
 	const struct config_list *list = &a->config.sensor_host_paths;
-	const struct agent_wants *w = &a->wants;
 	/* who asks for file events without naming paths gets all */
-	bool all = w->host_all_paths ||
-		   (list->n == 0 && (mask_of_list(&a->config.sensor_host) & HOST_PATH_EVENTS));
+	bool all = list->n == 0 && (mask_of_list(&a->config.sensor_host) & HOST_PATH_EVENTS);
 
 	/* meanwhile all are told */
 	sensor_switches(a->sensor->kernel)->host_paths = false;
 	sensor_clear_host_paths(a->sensor->kernel);
 	for (uint32_t i = 0; i < list->n; i++)
 		all = !add_host_path(a, list->items[i]) || all;
-	for (size_t i = 0; i < w->prefixes_n && !all; i++)
-		all = !add_host_path(a, w->prefixes[i].p);
-	for (size_t i = 0; i < w->file_names_n && !all; i++)
-		all = !add_host_path(a, w->file_names[i].p);
+	for (size_t i = 0; i < WANTS_OWNERS && !all; i++)
+		all = add_wanted_paths(a, &a->wants[i]);
 	sensor_switches(a->sensor->kernel)->host_paths = !all;
+}
+
+static bool keep_environment(struct redact *r, const struct agent_wants *w)
+{
+	for (size_t i = 0; i < w->environment_n; i++)
+		if (!redact_keep_entry(r, w->environment[i])) {
+			r->marks_n = 0; /* told rather than missed: all entries, masked */
+			redact_keep_entry(r, SPAN_LIT(""));
+			return false;
+		}
+	return true;
 }
 
 static void set_redaction(struct agent *a)
@@ -135,22 +187,22 @@ static void set_redaction(struct agent *a)
 		if (!redact_keep_env(r, span_str(env->items[i])))
 			log_warning("environment entry is not told, its name is too long", "name",
 				    env->items[i], NULL);
-	for (size_t i = 0; i < a->wants.environment_n; i++)
-		if (!redact_keep_entry(r, a->wants.environment[i])) {
-			r->marks_n = 0; /* told rather than missed: all entries, masked */
-			redact_keep_entry(r, SPAN_LIT(""));
+	bool wanted = env->n > 0;
+
+	for (size_t i = 0; i < WANTS_OWNERS; i++) {
+		wanted |= a->wants[i].environment_n > 0;
+		if (!keep_environment(r, &a->wants[i]))
 			break;
-		}
+	}
 	if (a->sensor->kernel)
-		sensor_switches(a->sensor->kernel)->environment = env->n > 0 ||
-								  a->wants.environment_n > 0;
+		sensor_switches(a->sensor->kernel)->environment = wanted;
 }
 
 static void set_syscalls(struct agent *a)
 {
 	struct err e = { "" };
 
-	if (sensor_learn_syscalls(a->sensor->kernel, a->config.sensor_syscalls, &e) < 0)
+	if (sensor_learn_syscalls(a->sensor->kernel, agent_sensor_learns_syscalls(a), &e) < 0)
 		log_warning("system calls are not noted", "error", e.text, NULL);
 }
 
@@ -179,17 +231,19 @@ static const struct span *copy_list(struct arena *a, const struct span *list, si
 	return copy;
 }
 
-void agent_sensor_want(struct agent *a, const struct agent_wants *wants)
+void agent_sensor_want(struct agent *a, enum agent_wants_owner owner,
+		       const struct agent_wants *wants)
 {
+	struct arena *arena = &a->wants_arenas[owner];
 	struct agent_wants w = *wants;
 
-	arena_release(&a->wants_arena);
-	arena_init(&a->wants_arena, WANTS_BYTES);
-	w.prefixes = copy_list(&a->wants_arena, w.prefixes, &w.prefixes_n);
-	w.file_names = copy_list(&a->wants_arena, w.file_names, &w.file_names_n);
-	w.environment = copy_list(&a->wants_arena, w.environment, &w.environment_n);
-	w.host_all_paths = w.host_all_paths || a->wants_arena.failed;
-	a->wants = w;
+	arena_release(arena);
+	arena_init(arena, WANTS_BYTES);
+	w.prefixes = copy_list(arena, w.prefixes, &w.prefixes_n);
+	w.file_names = copy_list(arena, w.file_names, &w.file_names_n);
+	w.environment = copy_list(arena, w.environment, &w.environment_n);
+	w.host_all_paths = w.host_all_paths || arena->failed;
+	a->wants[owner] = w;
 	agent_sensor_reload(a);
 }
 

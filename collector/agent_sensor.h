@@ -46,6 +46,8 @@ struct agent_sensor {
 	uint32_t target_walks;
 	struct sensor_state state;
 	uint64_t lost_told[EVENT_TYPE_COUNT], lost_warned_ns;
+	uint64_t lost_taken[EVENT_TYPE_COUNT]; /* by the judge */
+	uint64_t lost_here; /* types of records that were not understood or masked */
 	uint64_t minute_walked;
 	bool walking;
 	uint64_t event_boot_ns;			  /* of the newest event */
@@ -57,12 +59,24 @@ struct agent_sensor {
 void agent_sensor_record(void *ctx, const void *record, size_t bytes);
 
 uint16_t agent_sensor_retell(const struct agent *a);
+uint64_t agent_sensor_names(const struct agent *a); /* types whose names are looked up */
+bool agent_sensor_learns_syscalls(const struct agent *a);
+
+/* agent_sensor_enforce.c: it ended */
+void agent_sensor_released(struct agent *a, struct container *c);
+
+/* agent_sensor_figures.c */
+uint64_t agent_sensor_take_lost(struct agent *a); /* types, since the last call */
+void agent_sensor_note_syscalls(struct agent *a, struct container *c);
 
 /* agent_sensor_read.c */
 int agent_sensor_listen(struct agent_sensor *s, struct err *e);
 void agent_sensor_look(struct agent_sensor *s); /* whatever was said of wake-ups */
 
 /* agent_sensor_cgroups.c */
+/* A cgroup's entry, of a container (NULL: the host's) that is known by `container` there. */
+struct cgroup_entry agent_sensor_entry(const struct container *c, uint64_t container);
+uint64_t agent_sensor_key(const struct agent *a, uint64_t inode); /* in the watched tree */
 void agent_sensor_enter_all(struct agent *a); /* all that is known when the programs are there */
 int agent_sensor_watch(struct agent *a, struct err *e); /* the v2 tree beside v1 */
 void agent_sensor_expire_refs(struct agent *a, bool all);

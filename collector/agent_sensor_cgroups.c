@@ -24,7 +24,7 @@ static bool is_v1(const struct agent *a)
 	return a->layout.mode != CGROUP_V2;
 }
 
-static uint64_t watched_key(const struct agent *a, uint64_t inode)
+uint64_t agent_sensor_key(const struct agent *a, uint64_t inode)
 {
 	return is_v1(a) ? inode | CGROUP_KEY_V1 : inode;
 }
@@ -70,13 +70,25 @@ struct container *agent_sensor_find(struct agent *a, uint64_t container_cgroup, 
 	return r ? r->c : NULL;
 }
 
-static void enter(struct agent_sensor *s, uint64_t key, uint64_t container, uint32_t slot)
+struct cgroup_entry agent_sensor_entry(const struct container *c, uint64_t container)
 {
-	const struct cgroup_entry entry = {
+	if (!c)
+		return (struct cgroup_entry){ .kind = ENTRY_HOST, .slot = ~0U };
+	return (struct cgroup_entry){
 		.container = container,
-		.kind = container ? ENTRY_CONTAINER : ENTRY_HOST,
-		.slot = container ? slot : ~0U,
+		.mask = c->event_mask,
+		.kind = ENTRY_CONTAINER,
+		.enforce = (uint16_t)c->enforce,
+		.slot = c->slot,
+		.image = c->image_slot,
+		.first_pid = (uint32_t)c->pid,
 	};
+}
+
+static void enter(struct agent_sensor *s, uint64_t key, const struct container *c,
+		  uint64_t container)
+{
+	const struct cgroup_entry entry = agent_sensor_entry(c, container);
 
 	if (s->kernel && sensor_set_cgroup(s->kernel, key, &entry) == 0)
 		s->cgroups++;
@@ -100,15 +112,15 @@ void agent_sensor_cgroup(struct agent *a, const char *path, uint64_t inode, bool
 		return;
 	c = container_of_path(a, path);
 	if (c)
-		enter(s, watched_key(a, inode), watched_key(a, c->inode), c->slot);
+		enter(s, agent_sensor_key(a, inode), c, agent_sensor_key(a, c->inode));
 	else if (!pending)
-		enter(s, watched_key(a, inode), 0, 0);
+		enter(s, agent_sensor_key(a, inode), NULL, 0);
 }
 
 void agent_sensor_cgroup_gone(struct agent *a, uint64_t inode)
 {
 	if (a->sensor && a->sensor->kernel)
-		sensor_drop_cgroup(a->sensor->kernel, watched_key(a, inode));
+		sensor_drop_cgroup(a->sensor->kernel, agent_sensor_key(a, inode));
 }
 
 static uint64_t unified_inode(const struct agent *a, const char *path)
@@ -133,13 +145,13 @@ void agent_sensor_container(struct agent *a, struct container *c)
 		owner = c;
 	if (s->kernel && owner == c)
 		sensor_reset_slot(s->kernel, c->slot);
-	enter(s, watched_key(a, c->inode), watched_key(a, owner->inode), owner->slot);
-	remember_key(s, watched_key(a, c->inode), c);
+	enter(s, agent_sensor_key(a, c->inode), owner, agent_sensor_key(a, owner->inode));
+	remember_key(s, agent_sensor_key(a, c->inode), c);
 	c->unified_inode = unified_inode(a, c->cgroup_path);
 	if (!c->unified_inode)
 		return;
-	enter(s, c->unified_inode, owner->unified_inode ? owner->unified_inode : c->unified_inode,
-	      owner->slot);
+	enter(s, c->unified_inode, owner,
+	      owner->unified_inode ? owner->unified_inode : c->unified_inode);
 	remember_key(s, c->unified_inode, c);
 }
 
@@ -158,7 +170,10 @@ void agent_sensor_container_end(struct agent *a, struct container *c)
 {
 	if (!a->sensor || (c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE))
 		return;
-	end_key(a->sensor, watched_key(a, c->inode), c);
+	if (a->sensor->kernel && agent_sensor_learns_syscalls(a))
+		agent_sensor_note_syscalls(a, c);
+	agent_sensor_released(a, c);
+	end_key(a->sensor, agent_sensor_key(a, c->inode), c);
 	if (c->unified_inode)
 		end_key(a->sensor, c->unified_inode, c);
 }
@@ -214,9 +229,9 @@ static void on_unified(void *ctx, const struct cgwatch_event *ev)
 		remember_key(s, ev->inode, c);
 	}
 	if (c)
-		enter(s, ev->inode, c->unified_inode ? c->unified_inode : ev->inode, c->slot);
+		enter(s, ev->inode, c, c->unified_inode ? c->unified_inode : ev->inode);
 	else if (id.kind != CGROUP_CONTAINER) /* else pending until v1 tells */
-		enter(s, ev->inode, 0, 0);
+		enter(s, ev->inode, NULL, 0);
 }
 
 int agent_sensor_watch(struct agent *a, struct err *e)

@@ -109,7 +109,7 @@ static struct event_view with_paths(struct agent_sensor *s, const struct event_v
 	bool copied = false;
 
 	/* it takes system calls: for who listens only */
-	const uint64_t asked = s->agent->wants.names |
+	const uint64_t asked = agent_sensor_names(s->agent) |
 			       (s->agent->stream ? stream_type_mask(s->agent->stream) : 0);
 
 	if (!s->resolver || !(asked & EVENT_BIT(v->head->type)) ||
@@ -251,6 +251,15 @@ static void take_exit(struct container *c, const struct event_view *v)
 	m->has_exit = true;
 }
 
+/* An overlay that somebody mounted in a user namespace, as a runtime without root does. */
+static void look_at_root(struct container *c, const struct event_view *v)
+{
+	const uint16_t flags = v->exec->file.flags;
+
+	if (v->head->result >= 0 && (v->exec->flags & EXEC_FIRST) && (flags & FILE_OVERLAY))
+		c->own_overlay = !(flags & FILE_MERGED);
+}
+
 static void note_wait(struct agent_sensor *s, const struct event_head *h)
 {
 	uint64_t now = boot_ns();
@@ -312,6 +321,8 @@ static void tell(struct agent_sensor *s, const struct event_view *v)
 		ctx.entry = c;
 		if (h->type == EVENT_EXIT)
 			take_exit(c, v);
+		if (h->type == EVENT_EXEC)
+			look_at_root(c, v);
 	} else if (h->container_cgroup) {
 		s->state.events_without_container++;
 	}
@@ -330,6 +341,7 @@ void agent_sensor_record(void *ctx, const void *record, size_t bytes)
 
 	if (event_decode(record, bytes, &v, &e) < 0) {
 		s->state.stats.damaged++;
+		s->lost_here = ~0ULL; /* it may have been of any type */
 		log_debug("event", "error", e.text, NULL);
 		return;
 	}
@@ -343,6 +355,7 @@ void agent_sensor_record(void *ctx, const void *record, size_t bytes)
 		/* a secret that cannot be masked goes nowhere */
 		if (n == 0 || event_decode(s->record, n, &v, &e) < 0) {
 			s->state.stats.damaged++;
+			s->lost_here |= EVENT_BIT(EVENT_EXEC);
 			return;
 		}
 	}

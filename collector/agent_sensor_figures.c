@@ -16,6 +16,24 @@ static uint64_t lost_of(const struct event_counts *c, uint32_t type)
 	       c->dropped[DROP_NESTED][type] + c->dropped[DROP_FLOOD][type];
 }
 
+uint64_t agent_sensor_take_lost(struct agent *a)
+{
+	struct agent_sensor *s = a->sensor;
+	uint64_t types = s->lost_here;
+	struct event_counts c;
+
+	sensor_counts(s->kernel, &c);
+	for (uint32_t t = 0; t < EVENT_TYPE_COUNT; t++) {
+		uint64_t lost = lost_of(&c, t);
+
+		if (lost != s->lost_taken[t])
+			types |= EVENT_BIT(t);
+		s->lost_taken[t] = lost;
+	}
+	s->lost_here = 0;
+	return types;
+}
+
 static void tell_trouble(struct agent *a, bool on, uint64_t lost)
 {
 	char text[64];
@@ -71,24 +89,29 @@ static void read_traffic(struct agent *a)
 	}
 }
 
-/* Which system calls each container made, while that is noted. */
+/* Which system calls the container made, while that is noted: all, then what the judge lacks. */
+void agent_sensor_note_syscalls(struct agent *a, struct container *c)
+{
+	uint64_t words[SYSCALL_WORDS];
+
+	if ((c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE) || c->id.nested ||
+	    sensor_take_syscalls(a->sensor->kernel, c->slot, words) < 0)
+		return;
+	if (!c->syscalls)
+		c->syscalls = calloc(2, sizeof(words));
+	for (size_t i = 0; c->syscalls && i < SYSCALL_WORDS; i++) {
+		c->syscalls[i] |= words[i];
+		c->syscalls[SYSCALL_WORDS + i] |= words[i];
+	}
+}
+
 static void read_syscalls(struct agent *a)
 {
 	struct container *const *list;
 	size_t n = container_table_live(a->table, &list);
-	uint64_t words[SYSCALL_WORDS];
 
-	for (size_t i = 0; i < n; i++) {
-		struct container *c = list[i];
-
-		if ((c->kind != CGROUP_CONTAINER && c->kind != CGROUP_SERVICE) || c->id.nested ||
-		    sensor_syscalls(a->sensor->kernel, c->slot, words) < 0)
-			continue;
-		if (!c->syscalls)
-			c->syscalls = calloc(1, sizeof(words));
-		if (c->syscalls)
-			memcpy(c->syscalls, words, sizeof(words));
-	}
+	for (size_t i = 0; i < n; i++)
+		agent_sensor_note_syscalls(a, list[i]);
 }
 
 /* Once a minute the stamps of the minute before are counted, in slices. */
@@ -130,7 +153,7 @@ void agent_sensor_round(struct agent *a)
 	sensor_counts(s->kernel, &s->state.counts);
 	tell_losses(s, &s->state.counts);
 	read_traffic(a);
-	if (a->config.sensor_syscalls)
+	if (agent_sensor_learns_syscalls(a))
 		read_syscalls(a);
 	walk_repeats(s);
 }

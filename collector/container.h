@@ -56,8 +56,13 @@ struct container {
 	bool superseded; /* ended, and a newer entry has its cgroup path: /metrics shows that one */
 	struct account traffic; /* of its sockets, without loopback, by the sensor */
 	bool has_traffic;
+	/* What the programs are told of it, see struct cgroup_entry */
+	uint32_t image_slot, enforce;
+	uint64_t event_mask;
+	bool own_overlay; /* its root is one that verdicts cannot be told of */
 	uint64_t
-		*syscalls; /* SYSCALL_WORDS words: the calls it made, while they are noted; owned */
+		*syscalls; /* SYSCALL_WORDS words: the calls it made, while they are noted; then
+			      those that the judge did not take yet; owned */
 	double cpu_cores;  /* CPU seconds a second over the last two rounds; below 0: not known */
 
 	/* Prometheus label text without braces (id="...",image="...",name="..." and allowed

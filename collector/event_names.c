@@ -26,7 +26,7 @@ const char *const event_access_names[EVENT_ACCESS_NAMES] = { "read", "write", "c
 							     "execute" };
 const char *const event_flag_names[EVENT_FLAG_NAMES] = { "compat", "pending",  "outside", "no_task",
 							 "cut",	   "killed",   "denied",  NULL,
-							 "thread", "resolved", "x32" };
+							 "thread", "resolved", "x32",	  "known" };
 const char *const event_string_flag_names[EVENT_STRING_FLAG_NAMES] = { "cut",	  "unread",
 								       "outside", "deleted",
 								       "late",	  "lexical" };

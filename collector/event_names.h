@@ -18,7 +18,7 @@ const char *event_namespace_name(unsigned index, uint32_t *clone_flag);
 
 /* Bit sets, by bit number; entries may be NULL. */
 #define EVENT_ACCESS_NAMES	5
-#define EVENT_FLAG_NAMES	11
+#define EVENT_FLAG_NAMES	12
 #define EVENT_STRING_FLAG_NAMES 6
 #define EVENT_CAPABILITY_NAMES	41
 extern const char *const event_access_names[EVENT_ACCESS_NAMES];

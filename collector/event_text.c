@@ -315,5 +315,7 @@ void event_line(struct buf *b, const struct event_view *v, const struct event_co
 		buf_add_str(b, " (killed)");
 	if (h->flags & EVENT_DENIED)
 		buf_add_str(b, " (denied)");
+	if (h->flags & EVENT_KNOWN)
+		buf_add_str(b, " (known)");
 	add_who(b, h, c->process);
 }

@@ -284,6 +284,7 @@ void process_inherit(struct process *child, const struct process *parent)
 	child->caps = parent->caps;
 	child->ns = parent->ns;
 	child->exec_mnt = parent->exec_mnt;
+	child->exec_inside = parent->exec_inside;
 	child->exe_file = parent->exe_file;
 	child->seccomp = parent->seccomp;
 	child->no_new_privs = parent->no_new_privs;

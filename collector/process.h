@@ -58,6 +58,8 @@ struct process {
 	bool placeholder;	 /* known only as somebody's parent so far */
 	bool parked;		 /* its time is over, its children keep it */
 	bool born_inside;	 /* by a process of the same container */
+	bool exec_inside; /* its program was executed in a container: what the runtime does there
+			   * before is its own */
 	uint64_t left_container; /* it was in before, and what it was there: */
 	bool left_injected, left_born_inside;
 	bool judged; /* `first` and `injected` were decided for a seeded one */

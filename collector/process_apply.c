@@ -132,6 +132,7 @@ static void apply_exec(struct process_table *t, struct process *p, const struct 
 	process_set_text(t, p, &text);
 	p->exe_file = x->file;
 	p->exec_mnt = x->ns.mnt;
+	p->exec_inside = h->container_cgroup || (h->flags & EVENT_PENDING);
 	p->kernel_thread = false;
 	p->missed = p->missed && !p->parent;
 	process_judge_exec(t, p, v);

@@ -60,6 +60,7 @@ static void take_exec(struct process_table *t, struct process *p, const struct p
 	p->exec_boot_ns = 0; /* when is not known */
 	p->exe_file = s->task->exe;
 	p->exec_mnt = s->task->ns.mnt;
+	p->exec_inside = true; /* what runs by now has begun */
 	process_drop_text(t, p);
 	take_text(t, p, s);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -36,6 +37,8 @@ const char *sensor_mode_name(enum sensor_mode m)
 /* Which programs each layer has; what is in neither list belongs to both. */
 static const char *const only_tracepoint[] = { "on_sys_exit" };
 static const char *const dispatchers[] = { "call_dispatch", "call_dispatch2" }; /* by table */
+/* Attached when a container is held to its peers: they cost every send of the machine. */
+static const char *const late[] = { "check_socket_sendmsg", "check_socket_connect" };
 static const char *const needed[] = { "on_exec", "on_fork", "on_exit" };
 
 static bool is_one_of(const char *name, const char *const *list, size_t n)
@@ -164,11 +167,14 @@ static void fill_constants(struct sensor_bpf *b, const char *fallback, enum sens
 	for (size_t i = 0; i < sizeof(same_x32) / sizeof(same_x32[0]); i++)
 		b->rodata->calls64[same_x32[i].number] = same_x32[i].id;
 	b->rodata->fallback = fallback_of(fallback);
-	uint64_t seed = 0;
+	uint64_t seeds[3] = { 0 };
 
-	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
-		seed = mono_ns() * 0x9e3779b97f4a7c15ULL;
-	b->rodata->hash_seed = seed;
+	if (getrandom(seeds, sizeof(seeds), GRND_NONBLOCK) != (ssize_t)sizeof(seeds))
+		for (size_t i = 0; i < 3; i++)
+			seeds[i] = (mono_ns() + i) * 0x9e3779b97f4a7c15ULL;
+	b->rodata->hash_seed = seeds[0];
+	b->rodata->script_seed[0] = seeds[1];
+	b->rodata->script_seed[1] = seeds[2];
 }
 
 static uint32_t buffer_size(uint32_t wanted)
@@ -319,7 +325,7 @@ static int attach(struct sensor *s, const struct sensor_settings *settings, stru
 		struct sensor_program *row = &s->programs[i];
 
 		if (row->reason[0] || !is_used(s, row->name, s->mode) || i == s->syscalls ||
-		    IS_ONE_OF(row->name, dispatchers))
+		    IS_ONE_OF(row->name, dispatchers) || IS_ONE_OF(row->name, late))
 			continue;
 		s->links[i] = attach_one(s, i, settings->unified_fd);
 		row->on = s->links[i] != NULL;
@@ -333,6 +339,35 @@ static int attach(struct sensor *s, const struct sensor_settings *settings, stru
 			return err_set(e, EOPNOTSUPP, "program '%s' is needed (%s)",
 				       s->programs[i].name, s->programs[i].reason);
 	return 0;
+}
+
+void sensor_attach_late(struct sensor *s)
+{
+	for (size_t i = 0; i < s->compiled_n; i++) {
+		struct sensor_program *row = &s->programs[i];
+
+		if (s->links[i] || row->reason[0] || !is_used(s, row->name, s->mode) ||
+		    !IS_ONE_OF(row->name, late))
+			continue;
+		s->links[i] = attach_one(s, i, -1);
+		row->on = s->links[i] != NULL;
+		if (!row->on)
+			refuse(row, "attach", -errno);
+	}
+}
+
+/* Who is still in the host's mount tree is the runtime, not its container. Which one it is the
+ * kernel's first process shows, whose /proc not every root may read: the iterator notes it. */
+static void note_host_mounts(struct sensor *s)
+{
+	struct event_task first;
+	struct err e = { "" };
+	int fd = sensor_tasks_fd(s, &e);
+
+	if (fd < 0 || read(fd, &first, sizeof(first)) < 0)
+		log_debug("the host's mount tree is not known: nothing can be enforced", NULL);
+	if (fd >= 0)
+		close(fd);
 }
 
 static int on_record(void *ctx, void *record, size_t bytes)
@@ -467,6 +502,7 @@ int sensor_new(struct sensor **out, const struct sensor_settings *settings, stru
 	malloc_trim(0);
 	if (r < 0)
 		return r;
+	note_host_mounts(s);
 	s->stats.load_ns = mono_ns() - begin;
 	*out = TAKE(s);
 	return 0;
@@ -476,6 +512,8 @@ void sensor_free(struct sensor *s)
 {
 	if (!s)
 		return;
+	if (s->bitmaps)
+		munmap(s->bitmaps, s->bitmaps_bytes);
 	ring_buffer__free(s->ring);
 	sensor_stubs_free(s->stubs);
 	for (size_t i = 0; i < s->programs_n; i++)

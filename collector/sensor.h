@@ -14,6 +14,7 @@
 #include "bpf/settings.h"
 #include "collector/base/auto.h"
 #include "collector/base/err.h"
+#include "collector/base/parse.h"
 
 enum sensor_mode {
 	SENSOR_OFF,	   /* no programs: metrics alone */
@@ -81,8 +82,46 @@ void sensor_set_shedding(struct sensor *s, const uint8_t *order, size_t n);
 int sensor_set_cgroup(struct sensor *s, uint64_t key, const struct cgroup_entry *entry);
 void sensor_drop_cgroup(struct sensor *s, uint64_t key);
 
-/* What a verdict says of a file of an image; VERDICT_NONE removes it. */
+/* --- what an image is allowed: see enum enforce_flag ------------------------------------------ */
+
+/* The key of a file that an event told (FILE_UPPER and the like never match); of a directory
+ * itself, with EVENT_MKDIR. */
+void sensor_verdict_key(struct verdict_key *out, uint32_t image, const struct event_file *f,
+			uint32_t type);
+/* Of the directory that such a file is in. */
+void sensor_directory_key(struct verdict_key *out, uint32_t image, const struct event_file *f);
+/* Of a script by the text that execve was given: a relative one is the same in every directory. 0;
+ * -ENAMETOOLONG: longer than 255 bytes, it never matches; -EINVAL: empty, or a NUL in it. The hash
+ * is another one each time that the programs are loaded. */
+int sensor_script_key(const struct sensor *s, uint32_t image, struct span filename,
+		      struct verdict_key *out);
+
+/* What a verdict says of a file, directory or script of an image; VERDICT_NONE removes it. -E2BIG
+ * when the map is full (counted): such an image cannot be enforced. */
 int sensor_set_verdict(struct sensor *s, const struct verdict_key *k, enum verdict v);
+
+struct sensor_peer {
+	uint32_t image;
+	uint16_t family;  /* AF_INET, AF_INET6; IPv4 inside of IPv6 is IPv4 */
+	uint8_t protocol; /* IPPROTO_* */
+	uint16_t port;	  /* 0: any; an entry with the port goes first, whatever its prefix */
+	uint8_t address[16];
+	uint32_t prefix_bits;
+};
+/* VERDICT_ALLOW; VERDICT_DROP: and connections and datagrams to it are not told; VERDICT_NONE
+ * removes it. Loopback needs none. -EINVAL; -ENOSPC when the map is full (counted). */
+int sensor_set_peer(struct sensor *s, const struct sensor_peer *p, enum verdict v);
+
+/* Removes all verdicts and peers of an image slot. Walks the maps: some milliseconds. */
+int sensor_clear_image(struct sensor *s, uint32_t image);
+
+/* Gives image, enforce, mask and (when set) first_pid of `like` to all entries of a container, made
+ * by whichever side. Ends ENFORCE_SUSPENDED. */
+int sensor_hold_container(struct sensor *s, uint64_t container, const struct cgroup_entry *like);
+/* Checks before the operation that these flags need; all: the others are needed no more. */
+void sensor_enforced(struct sensor *s, uint32_t flags, bool all);
+/* Whether this layer, with what the kernel took of it, can do all of these flags. */
+bool sensor_can_enforce(struct sensor *s, uint32_t flags);
 
 /* Files of the host that are told: below a prefix ("/etc/"), or of that name. -E2BIG: full. */
 int sensor_add_host_prefix(struct sensor *s, const char *prefix, struct err *e);
@@ -91,8 +130,9 @@ void sensor_clear_host_paths(struct sensor *s); /* of both kinds */
 
 /* Attaches or detaches the program that notes which calls containers make. It costs every call. */
 int sensor_learn_syscalls(struct sensor *s, bool on, struct err *e);
-/* The bitmap of a slot: bit n, call n; 512 and above: 32-bit call n - 512. */
-int sensor_syscalls(const struct sensor *s, uint32_t slot, uint64_t words[SYSCALL_WORDS]);
+/* Calls of a slot since the last call of this: bit n, call n; 512 and above: 32-bit call n - 512.
+ */
+int sensor_take_syscalls(struct sensor *s, uint32_t slot, uint64_t words[SYSCALL_WORDS]);
 
 /* --- figures --------------------------------------------------------------------------------- */
 

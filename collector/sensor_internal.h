@@ -24,9 +24,12 @@ struct sensor {
 	size_t tasks, syscalls; /* rows of programs[]: the iterator, the bitmap's */
 	bool accounts;
 	uint32_t slots;
+	uint64_t *bitmaps; /* the map's own memory, once somebody asked */
+	size_t bitmaps_bytes;
 	uint64_t cgroups_refused, cgroups_n;
 	uint64_t prefixes_n, prefixes_refused, names_n, names_refused;
-	uint64_t verdicts_n, verdicts_refused;
+	uint64_t verdicts_n, verdicts_refused, peers_n, peers_refused;
+	bool denied_files; /* some verdict is VERDICT_DENY */
 	struct sensor_stats stats;
 	/* where sensor_consume() hands records to */
 	sensor_fn fn;
@@ -55,6 +58,9 @@ uint64_t sensor_stubs_types(const struct sensor_stubs *t);
 const char *sensor_stubs_second(const struct sensor_stubs *t);
 bool sensor_stubs_32(const struct sensor_stubs *t);
 int sensor_stubs_start(const struct sensor_stubs *t, size_t table, int program, struct err *e);
+
+/* sensor.c: checks that cost every send are attached when a container is to be held by them. */
+void sensor_attach_late(struct sensor *s);
 
 static inline int sensor_map_fd(const struct bpf_map *m)
 {

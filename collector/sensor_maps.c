@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "collector/base/io.h"
@@ -38,12 +39,21 @@ int sensor_set_cgroup(struct sensor *s, uint64_t key, const struct cgroup_entry 
 {
 	int fd = bpf_map__fd(s->skeleton->maps.cgroups);
 
+	sensor_enforced(s, entry->enforce, false);
 	if (bpf_map_update_elem(fd, &key, entry, BPF_NOEXIST) == 0) {
 		s->cgroups_n++;
 		return 0;
 	}
-	if (errno == EEXIST && bpf_map_update_elem(fd, &key, entry, BPF_EXIST) == 0)
-		return 0;
+	if (errno == EEXIST) {
+		struct cgroup_entry now = *entry, was;
+
+		/* what the programs noted stays: they saw it, we may not know it */
+		if (!now.first_pid && bpf_map_lookup_elem(fd, &key, &was) == 0 &&
+		    was.container == now.container)
+			now.first_pid = was.first_pid;
+		if (bpf_map_update_elem(fd, &key, &now, BPF_EXIST) == 0)
+			return 0;
+	}
 	s->cgroups_refused++;
 	return -errno;
 }
@@ -53,29 +63,6 @@ void sensor_drop_cgroup(struct sensor *s, uint64_t key)
 	if (bpf_map_delete_elem(bpf_map__fd(s->skeleton->maps.cgroups), &key) == 0 &&
 	    s->cgroups_n > 0)
 		s->cgroups_n--;
-}
-
-int sensor_set_verdict(struct sensor *s, const struct verdict_key *k, enum verdict v)
-{
-	int fd = bpf_map__fd(s->skeleton->maps.verdicts);
-	uint32_t value = v;
-
-	if (v == VERDICT_DENY) /* from here on opens and execs are looked at before they happen */
-		sensor_switches(s)->denies = 1;
-	if (v == VERDICT_NONE) {
-		if (bpf_map_delete_elem(fd, k) < 0)
-			return errno == ENOENT ? 0 : -errno;
-		s->verdicts_n--;
-		return 0;
-	}
-	if (bpf_map_update_elem(fd, k, &value, BPF_NOEXIST) == 0) {
-		s->verdicts_n++;
-		return 0;
-	}
-	if (errno == EEXIST && bpf_map_update_elem(fd, k, &value, BPF_EXIST) == 0)
-		return 0;
-	s->verdicts_refused++;
-	return -errno;
 }
 
 int sensor_add_host_prefix(struct sensor *s, const char *prefix, struct err *e)
@@ -131,13 +118,30 @@ void sensor_clear_host_paths(struct sensor *s)
 	s->prefixes_n = s->names_n = 0;
 }
 
-int sensor_syscalls(const struct sensor *s, uint32_t slot, uint64_t words[SYSCALL_WORDS])
+/* The programs set bits all the time: taken by exchange, none is missed. */
+static int map_bitmaps(struct sensor *s)
+{
+	const size_t bytes = (size_t)s->slots * SYSCALL_WORDS * sizeof(uint64_t);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(s->skeleton->maps.bitmaps), 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	s->bitmaps = p;
+	s->bitmaps_bytes = bytes;
+	return 0;
+}
+
+int sensor_take_syscalls(struct sensor *s, uint32_t slot, uint64_t words[SYSCALL_WORDS])
 {
 	if (slot >= s->slots)
 		return -ENOENT;
-	return bpf_map_lookup_elem(bpf_map__fd(s->skeleton->maps.bitmaps), &slot, words) < 0
-		       ? -errno
-		       : 0;
+	int r = s->bitmaps ? 0 : map_bitmaps(s);
+
+	for (size_t i = 0; r == 0 && i < SYSCALL_WORDS; i++)
+		words[i] = __atomic_exchange_n(&s->bitmaps[slot * SYSCALL_WORDS + i], 0,
+					       __ATOMIC_RELAXED);
+	return r;
 }
 
 bool sensor_accounts(struct sensor *s, struct account *out, uint32_t n)
@@ -251,6 +255,9 @@ static void describe(const struct sensor *s, const struct bpf_map *m, struct sen
 		{ s->skeleton->maps.cgroups, "sensor_cgroups", s->cgroups_n, s->cgroups_refused },
 		{ s->skeleton->maps.verdicts, "sensor_verdicts", s->verdicts_n,
 		  s->verdicts_refused },
+		{ s->skeleton->maps.peers, "sensor_peers", s->peers_n, s->peers_refused },
+		/* refused: the kernel had no memory to mark a task */
+		{ s->skeleton->maps.marks, "sensor_marks", 0, s->skeleton->bss->marks_refused },
 		{ s->skeleton->maps.host_prefixes, "sensor_host_prefixes", s->prefixes_n,
 		  s->prefixes_refused },
 		{ s->skeleton->maps.host_names, "sensor_host_names", s->names_n, s->names_refused },

@@ -45,7 +45,7 @@ without_licence() {
 # Folder, then what its files may include from the tree (a regular expression).
 LAYERS='collector/base collector/base/
 bpf bpf/
-collector collector/|bpf/(event|settings|calls)\.h
+collector collector/|bpf/(event|settings|calls|verdict_key)\.h
 detector detector/|collector/|bpf/(event|settings)\.h
 http http/|collector/base/|collector/wire\.h|collector/sample\.h'
 
@@ -55,7 +55,7 @@ upwards() {
 		grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]+"' \
 			"$folder"/*.c "$folder"/*.h /dev/null 2>/dev/null |
 			grep -vE "include[[:space:]]+\"($allowed)" |
-			grep -vE '^collector/main\.c:[0-9]+:#include "detector/(detector|rules_main)\.h"$'
+			grep -vE '^collector/main\.c:[0-9]+:#include "detector/(detector|rules_main|score_main)\.h"$'
 	done
 }
 

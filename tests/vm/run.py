@@ -211,7 +211,8 @@ def check_host():
         if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
             raise Unable(f"{os.path.basename(program)} is not installed (package {package})")
     for name in ("bulkheadd", "bulkhead", "tests/integration/alloc", "tests/integration/doer",
-                 "tests/bench/cgroups", "tests/vm/contain", "tests/vm/ring", "tests/sensor/denier"):
+                 "tests/bench/cgroups", "tests/vm/contain", "tests/vm/ring",
+                 "tests/vm/victim", "tests/sensor/denier", "tests/sensor/enforcer"):
         if not os.path.exists(f"{BUILD}/{name}"):
             raise Unable(f"{BUILD}/{name} is not built (make all tools)")
 

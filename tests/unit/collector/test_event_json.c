@@ -121,7 +121,7 @@ static void the_process_table_and_the_container_add_what_they_know(void **state)
 	head.loginuid = 501;
 	head.tty = 136 << 20 | 3;
 	head.syscall = -1;
-	head.flags = EVENT_HOST | EVENT_COMPAT | EVENT_KILLED | EVENT_X32;
+	head.flags = EVENT_HOST | EVENT_COMPAT | EVENT_KILLED | EVENT_X32 | EVENT_KNOWN;
 	begin(&head, &ends);
 	expect(&c, "{" TIME "\"type\":\"exit\",\"class\":\"process\",\"boot_ns\":5000000000,"
 		   "\"container\":{\"id\":\"c0ffee\",\"name\":\"web\",\"image\":\"nginx\","
@@ -135,9 +135,9 @@ static void the_process_table_and_the_container_add_what_they_know(void **state)
 		   "\"injected\":true,\"first\":true,\"kernel_thread\":true,"
 		   "\"caps_effective\":\"0x0000000000003000\","
 		   "\"parent\":{\"pid\":99,\"comm\":\"bash\",\"exe\":\"/bin/bash\"}},"
-		   "\"result\":0,\"flags\":[\"compat\",\"killed\",\"x32\"],"
+		   "\"result\":0,\"flags\":[\"compat\",\"killed\",\"x32\",\"known\"],"
 		   "\"exit\":{\"code\":3,\"cpu_seconds\":1.5,\"max_rss_pages\":8}}");
-	expect_line(&c, "02:00:00.123 web (nginx) exit code 3 (killed)  cat[123] uid=1000");
+	expect_line(&c, "02:00:00.123 web (nginx) exit code 3 (killed) (known)  cat[123] uid=1000");
 
 	head = fixture_head(EVENT_EXEC);
 	begin(&head, &run_script);
