@@ -408,7 +408,7 @@ int agent_new(struct agent **out, const struct config *c, const struct agent_opt
 	a->options = *o;
 	a->state_fd = a->run_fd = a->serve_state_fd = a->lock_fd = a->listen_fd = -1;
 	a->answer_buf.fd = -1;
-	a->layout.unified_fd = a->layout.watch_fd = -1;
+	a->layout.unified_fd = a->layout.freezer_fd = a->layout.watch_fd = -1;
 	for (int i = 0; i < CONTROLLER_COUNT; i++)
 		a->layout.fds[i] = -1;
 	a->start_unix_ns = unix_ns();
@@ -471,7 +471,8 @@ void agent_free(struct agent *a)
 	sampler_free(a->sampler);
 	cgroup_layout_release(&a->layout);
 	token_store_free(a->tokens);
-	arena_release(&a->wants_arena);
+	for (size_t i = 0; i < WANTS_OWNERS; i++)
+		arena_release(&a->wants_arenas[i]);
 	loop_free(a->loop);
 	int fds[] = { a->serve_state_fd, a->lock_fd, a->state_fd, a->run_fd };
 

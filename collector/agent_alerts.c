@@ -26,6 +26,12 @@ static const struct container_table *containers_of(struct agent *a)
 	return a->table;
 }
 
+static void host_of(struct agent *a, const struct machine **m, const struct machine_live **live)
+{
+	*m = &a->machine;
+	*live = &a->live;
+}
+
 static uint64_t clock_of(struct agent *a)
 {
 	return a->unix_minus_boot_ns;
@@ -56,7 +62,7 @@ static void answer_ticket(struct agent *a, uint32_t number, uint16_t status, str
 
 int agent_alerts_start(struct agent *a, struct err *e)
 {
-	const struct agent_services s = {
+	struct agent_services s = {
 		.agent = a,
 		.loop = a->loop,
 		.state_fd = a->state_fd,
@@ -64,15 +70,18 @@ int agent_alerts_start(struct agent *a, struct err *e)
 		.proc = a->proc,
 		.processes = processes_of,
 		.containers = containers_of,
+		.host = host_of,
 		.unix_minus_boot_ns = clock_of,
 		.send = send_to_serve,
 		.answer = answer_ticket,
 		.degraded = agent_degraded,
 		.want = agent_sensor_want,
+		.layout = &a->layout,
 	};
 
 	if (!a->options.detector)
 		return 0;
+	agent_sensor_services(&s);
 	a->detector_started = true;
 	int r = a->options.detector->start(a->options.detector->ctx, &s, e);
 
@@ -99,8 +108,17 @@ static void refuse(struct agent *a, struct peer *p, uint32_t request_id)
 	peer_respond(p, request_id, 503, WIRE_CONTENT_JSON, &b);
 }
 
+static bool hand_over(const struct agent_detector *d, const struct wire_request *q,
+		      const struct span *document, uint32_t ticket)
+{
+	if (document)
+		return d->document && d->document(d->ctx, q->path, q->query, *document, ticket);
+	return q->op == WIRE_OP_COMMAND ? d->command(d->ctx, q->path, q->query, ticket)
+					: d->get(d->ctx, q->path, q->query, ticket);
+}
+
 bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
-			  const struct wire_request *q)
+			  const struct wire_request *q, const struct span *document)
 {
 	const struct agent_detector *d = hooks(a);
 	uint32_t number = 0;
@@ -115,8 +133,7 @@ bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
 		a->tickets[number] = (struct agent_ticket){ p, request_id, true };
 	else
 		number = AGENT_NO_TICKET;
-	if (q->op == WIRE_OP_COMMAND ? d->command(d->ctx, q->path, q->query, number)
-				     : d->get(d->ctx, q->path, q->query, number)) {
+	if (hand_over(d, q, document, number)) {
 		if (!room)
 			refuse(a, p, request_id);
 		return true;

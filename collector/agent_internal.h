@@ -192,8 +192,9 @@ struct agent {
 	struct buf answer_buf;
 
 	struct stream *stream; /* who listens to events; NULL: nothing tells any */
-	struct agent_wants wants; /* of the judge; its texts are in wants_arena */
-	struct arena wants_arena;
+	/* of the judge; their texts are in the arenas */
+	struct agent_wants wants[WANTS_OWNERS];
+	struct arena wants_arenas[WANTS_OWNERS];
 	struct process_table *processes;
 	struct agent_sensor *sensor; /* NULL: off */
 	struct sensor_state sensor_state;
@@ -291,11 +292,14 @@ int agent_tls_open(const struct config *c, int *cert, int *key, struct err *e);
 void agent_sensor_start(struct agent *a);
 void agent_sensor_round(struct agent *a);  /* once a sampling round: figures, expiry */
 void agent_sensor_reload(struct agent *a); /* the configuration changed */
-void agent_sensor_want(struct agent *a, const struct agent_wants *w);
+void agent_sensor_want(struct agent *a, enum agent_wants_owner owner, const struct agent_wants *w);
 void agent_sensor_stop(struct agent *a);
 void agent_sensor_state(struct agent *a, struct sensor_state *out); /* for readers */
 bool agent_sensor_settled(const struct agent *a);		    /* loaded, or given up */
 const char *agent_sensor_problem(const struct agent *a); /* why there are no events; NULL: none */
+
+/* agent_sensor_enforce.c: fills the services of enforcement */
+void agent_sensor_services(struct agent_services *s);
 
 /* agent_sensor_cgroups.c: what the programs know of cgroups */
 void agent_sensor_cgroup(struct agent *a, const char *path, uint64_t inode, bool pending);
@@ -323,9 +327,9 @@ void agent_events_lost(struct agent *a, const uint64_t lost[EVENT_TYPE_COUNT]);
 /* agent_alerts.c: all are fine without a judge */
 int agent_alerts_start(struct agent *a, struct err *e);
 void agent_alerts_stop(struct agent *a);
-/* True: the judge answers. */
+/* True: the judge answers. document: what came beside a command, or NULL. */
 bool agent_alerts_request(struct agent *a, struct peer *p, uint32_t request_id,
-			  const struct wire_request *q);
+			  const struct wire_request *q, const struct span *document);
 void agent_alerts_forget_peer(struct agent *a, const struct peer *p);
 void agent_alerts_event(struct agent *a, const struct event_view *v, const struct event_context *c,
 			struct container *of);

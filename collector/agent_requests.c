@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "collector/document.h"
+
 #define SOCKET_NAME	   "bulkhead.sock"
 #define JSON_MAX	   (32u << 20)
 #define BACKLOG		   16
@@ -216,7 +218,7 @@ static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 		queue_list(a, p, request_id, q->query);
 		return;
 	}
-	if (agent_alerts_request(a, p, request_id, q))
+	if (agent_alerts_request(a, p, request_id, q, NULL))
 		return;
 	buf_init(&b, JSON_MAX);
 	if (span_eq(q->path, "/readyz")) {
@@ -232,6 +234,25 @@ static void answer_get(struct agent *a, struct peer *p, uint32_t request_id,
 	uint16_t status = api_get(&state, q->path, q->query, &b);
 
 	peer_respond(p, request_id, status, WIRE_CONTENT_JSON, &b);
+}
+
+static void answer_command(struct agent *a, struct peer *p, const struct wire_frame *f,
+			   const struct wire_request *q)
+{
+	AUTO_FREE char *bytes = NULL;
+	struct span document = { NULL, 0 };
+	struct err e = { "" };
+	const int r = f->fds_n ? document_read(f->fds, f->fds_n, &bytes, &document.n, &e) : 0;
+
+	if (r < 0) {
+		a->counters.requests_refused++;
+		respond_error(p, f->request_id, r == -E2BIG ? 413 : r == -ENOMEM ? 503 : 400,
+			      e.text);
+		return;
+	}
+	document.p = bytes;
+	if (!agent_alerts_request(a, p, f->request_id, q, f->fds_n ? &document : NULL))
+		respond_error(p, f->request_id, 404, "no such command");
 }
 
 void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
@@ -251,6 +272,11 @@ void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
 			      q.token.n ? "the token is unknown or expired" : "a token is needed");
 		return;
 	}
+	if (f->fds_n > 0 && q.op != WIRE_OP_COMMAND) {
+		a->counters.requests_refused++;
+		respond_error(p, f->request_id, 400, "a document comes with a command alone");
+		return;
+	}
 	switch (q.op) {
 	case WIRE_OP_GET:
 		answer_get(a, p, f->request_id, &q);
@@ -267,8 +293,7 @@ void agent_request(struct agent *a, struct peer *p, const struct wire_frame *f)
 		answer_token(a, p, f->request_id, &q);
 		break;
 	case WIRE_OP_COMMAND:
-		if (!agent_alerts_request(a, p, f->request_id, &q))
-			respond_error(p, f->request_id, 404, "no such command");
+		answer_command(a, p, f, &q);
 		break;
 	case WIRE_OP_SUBSCRIBE:
 	case WIRE_OP_UNSUBSCRIBE:

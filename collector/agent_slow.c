@@ -26,7 +26,7 @@ struct process_item {
 	struct container *c; /* a reference */
 	char *cgroup_path;
 	pid_t pid;
-	uint64_t fds, sockets, nofile;
+	uint64_t fds, sockets, nofile, fds_highest;
 	bool counted, limits, tcp_read;
 	uint32_t tcp[TCP_STATE_COUNT], tcp6[TCP_STATE_COUNT];
 };
@@ -60,8 +60,12 @@ static void count_in_cgroup(struct descriptor_count *n, int dir_fd)
 		if (!parse_u64(line, &pid) || pid == 0 || pid > INT_MAX)
 			continue;
 		n->pids--;
+		const uint64_t before = n->item->fds;
+
 		if (procstat_fds(n->agent->proc, (pid_t)pid, &n->item->fds, &n->item->sockets) == 0)
 			n->item->counted = true; /* none known is not none open */
+		if (n->item->fds - before > n->item->fds_highest)
+			n->item->fds_highest = n->item->fds - before;
 	}
 }
 
@@ -130,7 +134,9 @@ static void process_done(struct worker_job *job)
 
 		if (it->counted) {
 			s->fds = it->fds;
+			s->fds_highest = it->fds_highest;
 			s->sockets = it->sockets;
+			s->fds_mono_ns = mono_ns();
 			s->have |= SAMPLE_FDS;
 		}
 		if (it->limits) {
@@ -181,18 +187,21 @@ static void collect_process(struct agent *a, struct container *c)
 		(struct process_item){ .c = container_ref(c), .cgroup_path = path, .pid = c->pid };
 }
 
-/* Due, and it ran something since the last look, or that is IDLE_TIMES intervals ago. */
+/* Due, and it ran something since the last look, or that is IDLE_TIMES intervals ago. Where
+ * nothing ran, what was read stands: *stands_ns is now. */
 static bool worth_a_look(const struct agent *a, const struct container *c, struct look *l,
-			 uint32_t interval_ms, bool may_skip)
+			 uint32_t interval_ms, uint64_t *stands_ns)
 {
 	uint64_t now = a->last_tick_ns;
 
 	if (!due(a, c, interval_ms))
 		return false;
-	if (may_skip && l->mono_ns && (c->sample.have & SAMPLE_CPU) &&
+	if (stands_ns && l->mono_ns && (c->sample.have & SAMPLE_CPU) &&
 	    l->cpu_ns == c->sample.cpu_usage_ns &&
-	    now - l->mono_ns < IDLE_TIMES * interval_ms * NS_PER_MS)
+	    now - l->mono_ns < IDLE_TIMES * interval_ms * NS_PER_MS) {
+		*stands_ns = now;
 		return false;
+	}
 	*l = (struct look){ now, c->sample.cpu_usage_ns };
 	return true;
 }
@@ -200,19 +209,24 @@ static bool worth_a_look(const struct agent *a, const struct container *c, struc
 void agent_slow_one(struct agent *a, struct container *c)
 {
 	struct member *m = member_of(c);
+	struct sample *s = &c->sample;
+	uint64_t unused;
 	bool first = !m->slow_read; /* a container that lives for seconds has limits too */
 
 	m->slow_read = true;
-	if (first || worth_a_look(a, c, &m->slow, a->config.slow_interval_ms, true)) {
-		sampler_read_slow(a->sampler, c->cg, &c->sample);
+	if (first ||
+	    worth_a_look(a, c, &m->slow, a->config.slow_interval_ms, &s->processes_mono_ns)) {
+		sampler_read_slow(a->sampler, c->cg, s);
+		s->processes_mono_ns = mono_ns();
 		agent_count_oom(a, m, NULL);
 		if (m->attempts > 0)
 			agent_learn_pid(a, m);
 	}
-	if (first ||
-	    worth_a_look(a, c, &m->network, a->config.network_interval_ms, !m->network_shared))
+	if (first || worth_a_look(a, c, &m->network, a->config.network_interval_ms,
+				  m->network_shared ? NULL : &unused))
 		read_network(a, c);
-	if (!first && worth_a_look(a, c, &m->process, a->config.process_interval_ms, true))
+	if (!first &&
+	    worth_a_look(a, c, &m->process, a->config.process_interval_ms, &s->fds_mono_ns))
 		m->processes_due = true;
 	if (m->processes_due)
 		collect_process(a, c);

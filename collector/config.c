@@ -66,6 +66,25 @@ static int check_address(const char *key, const char *value, bool *loopback, str
 		       config_kind_expects(CONFIG_ADDRESS));
 }
 
+static int check_modes(const struct config_list *list, struct err *e)
+{
+	static const char *const modes[] = { "=off", "=learn", "=detect", "=enforce" };
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		const struct span item = span_str(list->items[i]);
+		bool fits = false;
+
+		for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++)
+			fits |= span_ends(item, modes[m]) && item.n > strlen(modes[m]);
+		if (!fits)
+			return err_set(e, EINVAL,
+				       "key 'baseline.images': '%s' does not fit, expected "
+				       "IMAGE=MODE with off, learn, detect or enforce",
+				       list->items[i]);
+	}
+	return 0;
+}
+
 int config_validate(const struct config *c, struct err *e)
 {
 	bool tls = c->tls_certificate[0] && c->tls_key[0], loopback = false, unused;
@@ -93,7 +112,7 @@ int config_validate(const struct config *c, struct err *e)
 			       "key 'metrics_listen': '%s' is the address of 'listen', expected "
 			       "another one",
 			       c->metrics_listen);
-	return 0;
+	return check_modes(&c->baseline_images, e);
 }
 
 /* Texts by their content: bytes behind the NUL mean nothing. */

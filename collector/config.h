@@ -15,6 +15,7 @@
 #include "collector/base/log.h"
 #include "collector/base/parse.h"
 #include "collector/config_sinks.h"
+#include "collector/config_thresholds.h"
 
 #define CONFIG_MAX_FILE_BYTES  (1u << 20)
 #define CONFIG_MAX_DEPTH       16
@@ -32,6 +33,7 @@ enum sensor_want {
 	SENSOR_WANT_OFF
 };
 enum rules_match { RULES_MATCH_FIRST, RULES_MATCH_ALL };
+#define CONFIG_BASELINE_CLASSES 11 /* BASELINE_CLASS_COUNT of detector/baseline.h */
 enum labels_mode { LABELS_CADVISOR, LABELS_KUBELET };
 
 struct config_list {
@@ -110,6 +112,27 @@ struct config {
 	int rules_priority;		/* syslog's number: less grave rules are left out */
 	struct config_list rules_tags, rules_disable_tags;
 	struct config_exceptions rules_exceptions;
+
+	struct config_thresholds thresholds; /* thresholds: [], beside the shipped ones */
+
+	bool baseline;	   /* baseline: {enabled: true, ...}: what each image normally does */
+	int baseline_mode; /* of new images: enum baseline_mode of detector/baseline.h */
+	bool baseline_promote, baseline_syscalls;
+	uint32_t baseline_window_s, baseline_startup_s;
+	uint32_t baseline_windows; /* learned: at most one new entry is expected in so many */
+	uint32_t baseline_minimum_s, baseline_containers, baseline_upgrade_s;
+	uint32_t baseline_notice_s, baseline_digest_s, baseline_age_s, baseline_save_s;
+	uint32_t baseline_max;
+	struct config_list baseline_sensitive; /* globs of files whose reading counts */
+	struct config_list baseline_images;    /* "IMAGE=MODE" */
+	struct config_list baseline_exempt;    /* globs of images and pods: never enforced */
+	/* What enforcement does, by class: enum enforce_action of detector/detector_baseline.h */
+	int baseline_actions[CONFIG_BASELINE_CLASSES];
+	bool enforce_injected, enforce_runtime;
+	uint32_t enforce_image, enforce_host; /* actions a minute */
+	uint32_t enforce_lease_s, enforce_throttle_percent;
+	bool anomaly; /* anomaly: {enabled: true, ...}: unusual use of resources */
+	uint32_t anomaly_interval_s, anomaly_alarm_days;
 
 	uint32_t max_connections, max_connections_per_ip, idle_timeout_s,
 		max_header_bytes; /* http: */

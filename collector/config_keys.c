@@ -46,6 +46,17 @@ static const struct config_choice rule_matches[] = {
 	{ "all", RULES_MATCH_ALL },
 	{ NULL, 0 },
 };
+/* enum baseline_mode, enum enforce_action of detector/ */
+static const struct config_choice first_modes[] = {
+	{ "off", 0 },
+	{ "learn", 1 },
+	{ "detect", 2 },
+	{ NULL, 0 },
+};
+static const struct config_choice actions[] = {
+	{ "alert", 0 }, { "kill", 1 }, { "deny", 2 },	  { "freeze", 3 },
+	{ "pause", 4 }, { "stop", 5 }, { "throttle", 6 }, { NULL, 0 },
+};
 _Static_assert(sizeof(enum rules_match) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum sensor_want) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
@@ -77,6 +88,13 @@ _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) 
 		name, CONFIG_CHOICE, FIELD(field), value, 0, 0, choices, false                     \
 	}
 
+#define ACTION(name, index, value)                                                                 \
+	{                                                                                          \
+		"enforce." name, CONFIG_CHOICE,                                                    \
+			offsetof(struct config, baseline_actions) + (index) * sizeof(int),         \
+			sizeof(int), value, 0, 0, actions, false                                   \
+	}
+
 /* allowed_hosts: 16 entries is what struct wire_config carries. */
 const struct config_key config_keys[] = {
 	{ "listen", CONFIG_ADDRESS, FIELD(listen), "127.0.0.1:9480", 1, 0, NULL, false },
@@ -100,7 +118,7 @@ const struct config_key config_keys[] = {
 	  false },
 	{ "sample.network_interval", CONFIG_MS, FIELD(network_interval_ms), "10s", SECOND, HOUR,
 	  NULL, false },
-	{ "sample.process_interval", CONFIG_MS, FIELD(process_interval_ms), "30s", SECOND, HOUR,
+	{ "sample.process_interval", CONFIG_MS, FIELD(process_interval_ms), "20s", SECOND, HOUR,
 	  NULL, false },
 	{ "sample.disk_interval", CONFIG_MS, FIELD(disk_interval_ms), "60s", SECOND, DAY, NULL,
 	  false },
@@ -171,6 +189,66 @@ const struct config_key config_keys[] = {
 	LIST("rules.disable_tags", rules_disable_tags, CONFIG_WORDS, ""),
 	{ "rules.exceptions", CONFIG_EXCEPTIONS, FIELD(rules_exceptions), "", 0,
 	  CONFIG_MAX_EXCEPTIONS, NULL, false },
+	{ "thresholds", CONFIG_THRESHOLDS, FIELD(thresholds), "", 0, CONFIG_MAX_THRESHOLD_ENTRIES,
+	  NULL, false },
+	SECTION("baseline"),
+	FLAG_RESTART("baseline.enabled", baseline, "true"),
+	CHOICE("baseline.mode", baseline_mode, "learn", first_modes),
+	FLAG("baseline.promote", baseline_promote, "true"),
+	{ "baseline.window", CONFIG_SECONDS, FIELD(baseline_window_s), "1m", SECOND, HOUR, NULL,
+	  true },
+	{ "baseline.startup", CONFIG_SECONDS, FIELD(baseline_startup_s), "1m", SECOND, HOUR, NULL,
+	  false },
+	{ "baseline.windows_without_news", CONFIG_COUNT, FIELD(baseline_windows), "100", 1, 1000000,
+	  NULL, false },
+	{ "baseline.minimum_time", CONFIG_SECONDS, FIELD(baseline_minimum_s), "24h", 0, 365 * DAY,
+	  NULL, false },
+	{ "baseline.minimum_containers", CONFIG_COUNT, FIELD(baseline_containers), "2", 1, 1000,
+	  NULL, false },
+	{ "baseline.upgrade_time", CONFIG_SECONDS, FIELD(baseline_upgrade_s), "1h", 0, 365 * DAY,
+	  NULL, false },
+	{ "baseline.notice_time", CONFIG_SECONDS, FIELD(baseline_notice_s), "24h", 0, 365 * DAY,
+	  NULL, false },
+	{ "baseline.digest", CONFIG_SECONDS, FIELD(baseline_digest_s), "1h", 0, DAY, NULL, false },
+	{ "baseline.forget_after", CONFIG_SECONDS, FIELD(baseline_age_s), "2160h", HOUR, 3650 * DAY,
+	  NULL, false },
+	{ "baseline.save_interval", CONFIG_SECONDS, FIELD(baseline_save_s), "5m", SECOND, DAY, NULL,
+	  false },
+	{ "baseline.max_images", CONFIG_COUNT, FIELD(baseline_max), "1024", 1, 1024, NULL, true },
+	FLAG("baseline.syscalls", baseline_syscalls, "true"),
+	{ "baseline.sensitive_files", CONFIG_WORDS, FIELD(baseline_sensitive), "", 0,
+	  CONFIG_MAX_LIST, NULL, true },
+	LIST("baseline.images", baseline_images, CONFIG_WORDS, ""),
+	SECTION("enforce"),
+	ACTION("exec", 0, "kill"),
+	ACTION("script", 1, "kill"),
+	ACTION("write", 2, "alert"),
+	ACTION("read", 3, "alert"),
+	ACTION("listen", 4, "alert"),
+	ACTION("connect", 5, "alert"),
+	ACTION("unix", 6, "alert"),
+	ACTION("user", 7, "alert"),
+	ACTION("capability", 8, "alert"),
+	ACTION("syscall", 9, "alert"),
+	ACTION("call", 10, "alert"),
+	LIST("enforce.exempt", baseline_exempt, CONFIG_WORDS,
+	     "kube-system/*,kube-node-lease/*,calico-system/*,cilium/*,kube-flannel/*"),
+	FLAG("enforce.injected", enforce_injected, "false"),
+	FLAG("enforce.runtime", enforce_runtime, "false"),
+	{ "enforce.actions_per_image", CONFIG_COUNT, FIELD(enforce_image), "3", 1, 256, NULL,
+	  false },
+	{ "enforce.actions_per_host", CONFIG_COUNT, FIELD(enforce_host), "20", 1, 256, NULL,
+	  false },
+	{ "enforce.lease", CONFIG_SECONDS, FIELD(enforce_lease_s), "10m", SECOND, DAY, NULL,
+	  false },
+	{ "enforce.throttle_percent", CONFIG_COUNT, FIELD(enforce_throttle_percent), "10", 1, 100,
+	  NULL, false },
+	SECTION("anomaly"),
+	FLAG("anomaly.enabled", anomaly, "true"),
+	{ "anomaly.interval", CONFIG_SECONDS, FIELD(anomaly_interval_s), "10s", SECOND, HOUR, NULL,
+	  true },
+	{ "anomaly.days_per_alarm", CONFIG_COUNT, FIELD(anomaly_alarm_days), "30", 1, 3650, NULL,
+	  false },
 	SECTION("http"),
 	{ "http.max_connections", CONFIG_COUNT, FIELD(max_connections), "256", 1, 4096, NULL,
 	  false },

@@ -13,7 +13,7 @@
 #include "collector/config.h"
 
 #define CONFIG_NAME_BYTES 64 /* longest name of a key, with NUL */
-#define CONFIG_KEYS_MAX	  96 /* rows of the table, sections included */
+#define CONFIG_KEYS_MAX	  144 /* rows of the table, sections included */
 
 enum config_kind {
 	CONFIG_SECTION, /* holds keys; stores nothing */
@@ -34,6 +34,7 @@ enum config_kind {
 	CONFIG_WORDS,	   /* list of names */
 	CONFIG_SINKS,	   /* list of maps: config_sinks.h */
 	CONFIG_EXCEPTIONS, /* list of maps: config_rules.c */
+	CONFIG_THRESHOLDS, /* list of maps: config_thresholds.h */
 };
 
 struct config_choice {

@@ -66,6 +66,8 @@ const char *config_kind_expects(enum config_kind kind)
 		return "a list of names such as [HOSTNAME, LANG]";
 	case CONFIG_EXCEPTIONS:
 		return "a list of maps such as '- {rule: NAME, image: \"*/nginx\"}'";
+	case CONFIG_THRESHOLDS:
+		return "a list of maps such as '- {name: memory-near-limit, above: 95}'";
 	case CONFIG_SINKS:
 		return "a list of maps such as '- {type: webhook, url: \"https://...\"}'";
 	}
@@ -363,6 +365,11 @@ int config_key_set(const struct config_key *k, struct config *c, struct span tex
 		if (text.n > 0)
 			return err_set(e, EINVAL, "can be set in the file alone");
 		config_key_clear(k, c);
+		return 0;
+	case CONFIG_THRESHOLDS:
+		if (text.n > 0)
+			return err_set(e, EINVAL, "can be set in the file alone");
+		config_thresholds_defaults((void *)field);
 		return 0;
 	}
 	return -EINVAL;

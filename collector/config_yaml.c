@@ -134,6 +134,8 @@ static int read_value(struct config_reader *r, const struct config_key *k)
 		return config_sinks_read(r, k);
 	if (k->kind == CONFIG_EXCEPTIONS)
 		return config_exceptions_read(r, k);
+	if (k->kind == CONFIG_THRESHOLDS)
+		return config_thresholds_read(r, k);
 	if (config_key_is_list(k))
 		return read_list(r, k);
 	bool quoted_number = (k->kind == CONFIG_BOOL || k->kind == CONFIG_COUNT) && !is_plain(&ev);

@@ -41,5 +41,7 @@ bool config_yaml_is_null(const yaml_event_t *ev); /* nothing, ~ or null */
 int config_sinks_read(struct config_reader *r, const struct config_key *k);
 /* config_rules.c: the same of "rules.exceptions". */
 int config_exceptions_read(struct config_reader *r, const struct config_key *k);
+/* config_thresholds.c: the same of "thresholds". */
+int config_thresholds_read(struct config_reader *r, const struct config_key *k);
 
 #endif

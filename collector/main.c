@@ -11,6 +11,7 @@
 #include "collector/replay.h"
 #include "detector/detector.h"
 #include "detector/rules_main.h"
+#include "detector/score_main.h"
 
 int main(int argc, char **argv)
 {
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
 		return replay_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "rules") == 0)
 		return rules_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "score") == 0)
+		return score_main(argc - 1, argv + 1);
 	int r = options_parse(&options, argc, argv);
 	sigset_t hangup;
 

@@ -14,6 +14,7 @@ static const char help[] =
 	"usage: bulkheadd [OPTION...]\n"
 	"       bulkheadd replay FILE [OPTION...]   prints a recording; see replay --help\n"
 	"       bulkheadd rules COMMAND ...         checks and tries rules; see rules --help\n"
+	"       bulkheadd score [--warmup ROWS]     how new each row of a series is\n"
 	"\n"
 	"  -c, --config FILE        settings in YAML (default " CONFIG_DEFAULT_PATH ")\n"
 	"      --listen ADDR:PORT   where the dashboard, API and metrics are served\n"

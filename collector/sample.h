@@ -119,6 +119,9 @@ struct sample {
 	uint32_t io_n;
 	uint64_t threads, threads_max; /* max 0: none */
 	uint64_t processes, fds, sockets;
+	/* When they were counted, or were the same for sure: nothing had run since. */
+	uint64_t processes_mono_ns, fds_mono_ns;
+	uint64_t fds_highest; /* of one process: that is what its limit is of */
 	uint64_t ulimit_nofile_soft; /* UINT64_MAX: unlimited */
 	struct sample_psi psi_cpu, psi_memory, psi_io;
 

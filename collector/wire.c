@@ -6,8 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_STRING 4096
-
 static void put_le(uint8_t *p, uint64_t v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -169,7 +167,7 @@ void wire_put_u64(struct wire_writer *w, uint64_t v)
 
 void wire_put_str(struct wire_writer *w, struct span s)
 {
-	size_t n = s.n < MAX_STRING ? s.n : MAX_STRING;
+	size_t n = s.n < WIRE_MAX_STRING ? s.n : WIRE_MAX_STRING;
 
 	put_number(w, n, 2);
 	put(w, s.p, n);
@@ -224,7 +222,7 @@ struct span wire_get_str(struct wire_reader *r)
 {
 	size_t n = wire_get_u16(r);
 
-	if (n > MAX_STRING)
+	if (n > WIRE_MAX_STRING)
 		r->failed = true;
 	return get(r, n);
 }

@@ -24,8 +24,10 @@
 #define WIRE_HEADER_BYTES    16
 #define WIRE_BODY_MAX	     (64u << 20) /* bytes of one memfd */
 #define WIRE_MAX_FDS	     8
-#define WIRE_MAX_OUTSTANDING 64	   /* requests of one peer that wait for their answer */
-#define WIRE_INLINE_MAX	     49152 /* longer bodies travel as a memfd */
+#define WIRE_DOCUMENT_MAX    (4U << 20) /* bytes of what comes beside a command */
+#define WIRE_MAX_OUTSTANDING 64		/* requests of one peer that wait for their answer */
+#define WIRE_INLINE_MAX	     49152	/* longer bodies travel as a memfd */
+#define WIRE_MAX_STRING	     4096
 #define WIRE_MAX_HOSTS	     16
 
 enum wire_type {
@@ -81,7 +83,7 @@ void wire_put_u8(struct wire_writer *w, uint8_t v);
 void wire_put_u16(struct wire_writer *w, uint16_t v);
 void wire_put_u32(struct wire_writer *w, uint32_t v);
 void wire_put_u64(struct wire_writer *w, uint64_t v);
-void wire_put_str(struct wire_writer *w, struct span s);   /* cut at 4096 bytes */
+void wire_put_str(struct wire_writer *w, struct span s);   /* cut at WIRE_MAX_STRING */
 void wire_put_bytes(struct wire_writer *w, struct span s); /* u32 length */
 
 struct wire_reader {
@@ -111,7 +113,9 @@ enum wire_op {
 	/* Ends the subscription that has this request's id. Not answered but by WIRE_EVENTS_END,
 	 * and by nothing when there is no such subscription. */
 	WIRE_OP_UNSUBSCRIBE = 5,
-	WIRE_OP_COMMAND = 6, /* changes something: path and query say what. Only at root's socket */
+	/* Changes something: path and query say what; a document may come along as a descriptor
+	 * (collector/document.h). Only at root's socket. */
+	WIRE_OP_COMMAND = 6,
 };
 enum wire_request_flag {
 	WIRE_FLAG_OPENMETRICS = 1 << 0, /* the client accepts OpenMetrics */
@@ -289,7 +293,7 @@ struct wire_sink_stat {
 	uint64_t failed, retried; /* attempts that failed, attempts after a failed one */
 	uint64_t lag;		  /* lines of the log behind its newest */
 	uint64_t done_seq;	  /* the last line of the alerts' log that it is done with */
-	uint64_t lost; /* lines that were gone from the log before this sink could read them */
+	uint64_t lost;	    /* lines that were gone from the log before this sink could read them */
 	uint64_t misplaced; /* times that the kept place was of no use, since serve's start */
 	uint64_t oldest_pending_unix_ns; /* 0: nothing waits */
 	uint64_t last_success_unix_ns;	 /* 0: none yet */

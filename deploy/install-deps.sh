@@ -7,10 +7,10 @@ set -eu
 RUN='gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libmicrohttpd-dev librrd-dev
 nettle-dev libcap-dev libseccomp-dev libgnutls28-dev zlib1g-dev uthash-dev libcurl4-gnutls-dev
 fonts-dejavu-core libbpf-dev libzstd-dev libpcre2-dev bpftool clang'
-TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 docker.io containerd runc podman
+TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 python3-numpy docker.io containerd runc podman
 prometheus prometheus-alertmanager rsyslog rsyslog-gnutls busybox-static curl openssl strace
 iproute2 procps qemu-system-x86 cpio e2fsprogs debootstrap wrk redis-tools postgresql-contrib
-systemd'
+systemd apparmor'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
@@ -27,7 +27,7 @@ elsewhere() {
 	say "  gcc, make, pkg-config and the development files of libyaml, jansson, libmicrohttpd,"
 	say "  librrd, nettle, libcap, libseccomp, GnuTLS, zlib, libbpf, libzstd, PCRE2, uthash and libcurl; bpftool, clang"
 	say "  (for the kernel's programs) and DejaVu fonts"
-	[ "$1" = run ] || say "  cmocka, clang-tidy, clang-format, cppcheck, python3, docker," \
+	[ "$1" = run ] || say "  cmocka, clang-tidy, clang-format, cppcheck, python3, numpy, docker," \
 		"containerd, runc, podman, prometheus, alertmanager, rsyslog with gnutls, a static busybox," \
 		"curl, openssl, strace, iproute2, procps, qemu-system-x86_64, cpio, e2fsprogs, debootstrap," \
 		"wrk, redis-benchmark, pgbench"

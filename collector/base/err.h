@@ -7,7 +7,7 @@
 #ifndef BULKHEAD_BASE_ERR_H
 #define BULKHEAD_BASE_ERR_H
 
-#define ERR_TEXT_BYTES		512
+#define ERR_TEXT_BYTES		1024
 
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
