@@ -119,6 +119,20 @@ static struct process_text exec_text(const struct event_view *v)
 	};
 }
 
+/* A runtime may execute itself once more when it is in the container's cgroup already: then it has
+ * still the mounts of who started it, outside. */
+static bool is_inside(const struct process *p, const struct event_view *v)
+{
+	const struct process *up = p->parent;
+
+	if (!v->head->container_cgroup && !(v->head->flags & EVENT_PENDING))
+		return false;
+	/* not the mounts that the other has now: runc makes the container's in a process which is
+	 * counted to no container, and whose child becomes the container's program */
+	return !up || up->container_cgroup == p->container_cgroup || !up->exec_mnt ||
+	       up->exec_mnt != v->exec->ns.mnt;
+}
+
 static void apply_exec(struct process_table *t, struct process *p, const struct event_view *v)
 {
 	const struct event_head *h = v->head;
@@ -132,7 +146,7 @@ static void apply_exec(struct process_table *t, struct process *p, const struct 
 	process_set_text(t, p, &text);
 	p->exe_file = x->file;
 	p->exec_mnt = x->ns.mnt;
-	p->exec_inside = h->container_cgroup || (h->flags & EVENT_PENDING);
+	p->exec_inside = is_inside(p, v);
 	p->kernel_thread = false;
 	p->missed = p->missed && !p->parent;
 	process_judge_exec(t, p, v);

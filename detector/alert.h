@@ -85,6 +85,7 @@ struct alert {
 	struct span title; /* for people */
 	struct span rule;  /* name of the rule, invariant or entry */
 	struct span key;   /* what repeats have in common beside rule and container */
+	bool kept;	   /* in the log alone: something else tells people of it */
 	bool by_image;	   /* repeats in all containers of the image are one alert */
 	struct span host;  /* the node */
 	const struct alert_container *container; /* NULL: of the host */

@@ -126,6 +126,10 @@ static void decide_delivery(struct alerts *a, const struct alert *alert, struct 
 		a->silenced++;
 		return;
 	}
+	if (alert->kept) {
+		t->no_delivery = true;
+		return;
+	}
 	if (!is_limited(alert))
 		return;
 	if (alert->container)
@@ -232,6 +236,14 @@ bool alerts_resolve(struct alerts *a, const struct alert *alert)
 	fold_remove(a->fold, e);
 	a->firing_changed = true;
 	return true;
+}
+
+bool alerts_fires(const struct alerts *a, const struct alert *alert)
+{
+	const struct fold_key key = key_of(alert);
+	const struct fold_entry *e = fold_find(a->fold, &key);
+
+	return e && e->has_end;
 }
 
 /* --- over a restart: what fired when the last run ended fires until it is known better -----------

@@ -35,6 +35,8 @@ DEFINE_AUTO(alerts, alerts_free)
 void alerts_raise(struct alerts *a, struct alert *alert);
 /* It is so no more: by kind, rule, container (or image) and key. false: nothing was. */
 bool alerts_resolve(struct alerts *a, const struct alert *alert);
+/* By the same: it has an end and was told, by this run or the one before. */
+bool alerts_fires(const struct alerts *a, const struct alert *alert);
 
 void alerts_tick(struct alerts *a); /* about each second */
 void alerts_configure(struct alerts *a);

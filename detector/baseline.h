@@ -57,6 +57,13 @@ enum baseline_class {
 };
 extern const char *const baseline_class_names[]; /* ended by NULL */
 bool baseline_class_parse(struct span name, enum baseline_class *out);
+/* Whether what is known of a start-up alone is new in steady state. Not of system calls: they are
+ * noted by the window, and which one a library takes for the same work is chance (mremap, madvise);
+ * those that matter by when they come are of class CALL. */
+static inline bool baseline_class_has_phases(enum baseline_class c)
+{
+	return c != BASELINE_SYSCALL;
+}
 extern const char *const seen_phase_names[]; /* "start-up", "steady", "shut-down", "injected" */
 
 /* Values are per second where a unit says so. X(ID, name, unit) */
@@ -102,7 +109,7 @@ bool baseline_mode_parse(struct span name, enum baseline_mode *out);
 enum enforce_action {
 	ENFORCE_ALERT,
 	ENFORCE_KILL,
-	ENFORCE_DENY, /* where the kernel's side cannot: as kill */
+	ENFORCE_DENY, /* exec, by the trampoline layer; else as kill */
 	ENFORCE_FREEZE,
 	ENFORCE_PAUSE,
 	ENFORCE_STOP,
@@ -178,8 +185,9 @@ bool baseline_container(struct baseline *b, struct span container_id);
  * an entry with SEEN_REJECTED has found that the key is not known. NULL: never seen. */
 struct path_entry *baseline_find(const struct baseline *b, enum baseline_class c, struct span key);
 /* Finds or makes; first and last time and the digest are noted, windows and containers are the
- * caller's to count. A proposal (SEEN_IMPORTED) is none any more. -ENOSPC, -ENOMEM (counted, the
- * class is incomplete from then on); -EINVAL: no key. out and made may be NULL. */
+ * caller's to count. A proposal (SEEN_IMPORTED) is none any more. -ENOSPC, -ENOMEM (counted; a
+ * class that is not complete in steady state does not become so); -EINVAL: no key. out and made may
+ * be NULL. */
 int baseline_note(struct baseline *b, enum baseline_class c, struct span key, unsigned digest,
 		  uint64_t now_ns, struct path_entry **out, bool *made);
 /* Each entry, the rejected ones last; stops when fn returns false. fn changes entry->seen alone. */
@@ -216,7 +224,8 @@ bool baseline_complete(const struct baseline *b);
  * anew. */
 uint32_t baseline_age(struct baseline *b, uint64_t before_ns);
 
-/* An entry of EXEC or SCRIPT that begins with these bytes ("/bin/sh < ") and is not rejected. */
+/* An entry of EXEC or SCRIPT that begins with these bytes ("/bin/sh < ") and is the image's own:
+ * not rejected, no proposal, not only put in from outside. */
 bool baseline_knows_program(const struct baseline *b, enum baseline_class c, struct span prefix);
 
 /* --- resources ----------------------------------------------------------------------------- */

@@ -17,14 +17,17 @@ struct path_entry *baseline_find(const struct baseline *b, enum baseline_class c
 	return no ? no : path_tree_find(b->sets[c].tree, key);
 }
 
-int baseline_refuse(struct baseline *b, enum baseline_class c, int r)
+static int count_refused(struct baseline *b, enum baseline_class c, int r)
 {
-	struct baseline_set *s = &b->sets[c];
-
-	s->refused = baseline_sum(s->refused, 1);
-	memset(s->complete_ns, 0, sizeof(s->complete_ns));
+	b->sets[c].refused = baseline_sum(b->sets[c].refused, 1);
 	b->dirty = true;
 	return r;
+}
+
+int baseline_refuse(struct baseline *b, enum baseline_class c, int r)
+{
+	memset(b->sets[c].complete_ns, 0, sizeof(b->sets[c].complete_ns));
+	return count_refused(b, c, r);
 }
 
 int baseline_note(struct baseline *b, enum baseline_class c, struct span key, unsigned digest,
@@ -38,6 +41,10 @@ int baseline_note(struct baseline *b, enum baseline_class c, struct span key, un
 
 		if (r == -EINVAL)
 			return r;
+		/* what was learned stays so, and the caller tells what is new: else whoever fills a
+		 * class would blind it */
+		if (r < 0 && b->sets[c].complete_ns[PHASE_STEADY])
+			return count_refused(b, c, r);
 		if (r < 0)
 			return baseline_refuse(b, c, r);
 		if (fresh)
@@ -210,7 +217,7 @@ static bool is_program(void *ctx, struct span pattern, struct path_entry *entry)
 {
 	struct program_search *s = ctx;
 
-	s->found = !(entry->seen.flags & SEEN_REJECTED) && pattern.n >= s->prefix.n &&
+	s->found = seen_is_own(&entry->seen) && pattern.n >= s->prefix.n &&
 		   memcmp(pattern.p, s->prefix.p, s->prefix.n) == 0;
 	return !s->found;
 }

@@ -29,9 +29,20 @@ void baseline_window(struct baseline *b, enum seen_phase phase, unsigned digest,
 
 /* One walk counts for all questions. */
 struct tally {
+	bool has_phases;
 	uint64_t entries[PHASE_COUNT], singles[PHASE_COUNT];
 	uint64_t digest_entries[BASELINE_MAX_DIGESTS], digest_singles[BASELINE_MAX_DIGESTS];
 };
+
+/* People's own doings are none of the container's. */
+static bool is_of_one_phase(const struct seen *s)
+{
+	unsigned n = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		n += p != PHASE_INJECTED && s->windows[p] > 0;
+	return n <= 1;
+}
 
 static bool count_entry(void *ctx, struct span pattern, struct path_entry *entry)
 {
@@ -42,7 +53,7 @@ static bool count_entry(void *ctx, struct span pattern, struct path_entry *entry
 	(void)pattern;
 	for (unsigned p = 0; p < PHASE_COUNT; p++) {
 		t->entries[p] += s->windows[p] > 0;
-		t->singles[p] += s->windows[p] == 1;
+		t->singles[p] += s->windows[p] == 1 && (t->has_phases || is_of_one_phase(s));
 		windows += s->windows[p];
 	}
 	for (unsigned d = 0; d < BASELINE_MAX_DIGESTS && s->digests >> d; d++) {
@@ -70,7 +81,7 @@ static void phase_maturity(const struct baseline *b, enum baseline_class c, unsi
 void baseline_maturity(const struct baseline *b, enum baseline_class c, enum seen_phase phase,
 		       uint64_t now_ns, struct maturity *out)
 {
-	struct tally t = { 0 };
+	struct tally t = { .has_phases = baseline_class_has_phases(c) };
 
 	path_tree_each(b->sets[c].tree, count_entry, &t);
 	phase_maturity(b, c, phase, &t, now_ns, out);
@@ -160,6 +171,7 @@ bool baseline_settle(struct baseline *b, const struct maturity_bounds *bounds,
 		/* digests are counted over all classes, phases for each */
 		memset(all.entries, 0, sizeof(all.entries));
 		memset(all.singles, 0, sizeof(all.singles));
+		all.has_phases = baseline_class_has_phases((enum baseline_class)c);
 		path_tree_each(b->sets[c].tree, count_entry, &all);
 		changed |= settle_class(b, (enum baseline_class)c, &all, bounds, now_ns);
 		refused = refused || b->sets[c].refused > 0;

@@ -3,6 +3,7 @@
 #include "detector/detector_internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "collector/base/clock.h"
@@ -40,6 +41,36 @@ static int start_rules(struct detector *d, struct err *e)
 	return r;
 }
 
+/* Whose usual use says who is above it when others wait. */
+static double usual(void *ctx, const struct container *c, enum config_metric metric)
+{
+	const struct detector *d = ctx;
+
+	if (metric == METRIC_CPU_CORES)
+		return detector_baseline_usual(d->baseline, c, RESOURCE_CPU);
+	if (metric == METRIC_MEMORY_BYTES)
+		return detector_baseline_usual(d->baseline, c, RESOURCE_MEMORY);
+	if (metric == METRIC_IO_BYTES) /* the most of both at once: at most their sum */
+		return detector_baseline_usual(d->baseline, c, RESOURCE_READ_BYTES) +
+		       detector_baseline_usual(d->baseline, c, RESOURCE_WRITE_BYTES);
+	return NAN;
+}
+
+static int start_baselines(struct detector *d, struct err *e)
+{
+	int r = worker_new(&d->keeper, d->services.loop, "baselines", e);
+	const struct detector_baseline_settings s = { .services = &d->services,
+						      .worker = d->keeper,
+						      .alerts = d->alerts,
+						      .audit = d->audit };
+
+	if (r == 0)
+		r = detector_baseline_new(&d->baseline, &s, e);
+	if (r == 0)
+		detector_resources_normal(d->resources, usual, d);
+	return r;
+}
+
 static int start(void *ctx, const struct agent_services *s, struct err *e)
 {
 	struct detector *d = ctx;
@@ -72,6 +103,10 @@ static int start(void *ctx, const struct agent_services *s, struct err *e)
 		r = start_users(d, e);
 	if (r == 0)
 		r = start_rules(d, e);
+	if (r == 0)
+		r = detector_resources_new(&d->resources, &d->services, d->alerts, e);
+	if (r == 0)
+		r = start_baselines(d, e);
 	return r;
 }
 
@@ -86,10 +121,17 @@ static void stop(void *ctx)
 		d->hangs = true;
 		return;
 	}
+	if (!worker_stop(d->keeper, WORKER_GRACE_MS)) {
+		log_warning("the disk of the baselines hangs, stopping without it", NULL);
+		d->hangs = true;
+		return;
+	}
 	if (worker_stop(d->lookups, WORKER_GRACE_MS))
 		users_free(TAKE(d->users)); /* else its thread uses it until the process ends */
-	d->readers = d->worker = d->lookups = NULL;
+	d->readers = d->worker = d->lookups = d->keeper = NULL;
+	detector_baseline_free(TAKE(d->baseline));
 	detector_rules_free(TAKE(d->rules));
+	detector_resources_free(TAKE(d->resources));
 	alerts_free(TAKE(d->alerts));
 	audit_free(TAKE(d->audit));
 	flight_free(TAKE(d->flight));
@@ -101,6 +143,7 @@ static void round_of(void *ctx)
 	struct detector *d = ctx;
 	const uint64_t now = mono_ns();
 
+	detector_baseline_round(d->baseline);
 	if (now - d->tick_ns < TICK_NS)
 		return; /* the sampling interval may be shorter than what this is for */
 	d->tick_ns = now;
@@ -108,6 +151,8 @@ static void round_of(void *ctx)
 	alerts_tick(d->alerts);
 	audit_tick(d->audit);
 	detector_rules_tick(d->rules);
+	detector_resources_tick(d->resources);
+	detector_baseline_tick(d->baseline);
 	flight_tick(d->flight);
 	alerts_watch_log(d->alerts, audit_log(d->audit), &d->audit_watch);
 }
@@ -144,6 +189,8 @@ static void reload(void *ctx)
 	alerts_configure(d->alerts);
 	audit_configure(d->audit);
 	detector_rules_reload(d->rules, AGENT_NO_TICKET);
+	detector_resources_reload(d->resources);
+	detector_baseline_reload(d->baseline);
 	feed_sinks(d);
 }
 
@@ -195,6 +242,8 @@ static void state(void *ctx, struct alerts_state *out)
 	alerts_state(d->alerts, out);
 	audit_state(d->audit, out);
 	detector_rules_state(d->rules, out);
+	detector_resources_state(d->resources, out);
+	detector_baseline_state(d->baseline, out);
 	flight_state(d->flight, out);
 	out->tables[out->tables_n].table = "alert_queries";
 	out->tables[out->tables_n].used = d->queries;
@@ -231,6 +280,7 @@ int detector_new(struct detector **out, struct err *e)
 		.serve_frame = serve_frame,
 		.get = detector_get,
 		.command = detector_command,
+		.document = detector_document,
 		.state = state,
 		.queries = &d->event_queries,
 	};

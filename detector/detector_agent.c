@@ -11,7 +11,9 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 
 	flight_event(d->flight, v);
 	audit_event(d->audit, v, c, of);
-	detector_rules_event(d->rules, v, c, of);
+	const bool malicious = detector_rules_event(d->rules, v, c, of);
+
+	detector_baseline_event(d->baseline, v, c, of, malicious);
 }
 
 void detector_life(void *ctx, struct container *c, enum agent_life what)
@@ -22,6 +24,8 @@ void detector_life(void *ctx, struct container *c, enum agent_life what)
 		flight_ended(d->flight, c);
 	audit_life(d->audit, c, what);
 	detector_rules_life(d->rules, c, what);
+	detector_resources_life(d->resources, c, what);
+	detector_baseline_life(d->baseline, c, what);
 }
 
 void detector_audit(void *ctx, const struct agent_audit *a)
@@ -35,9 +39,9 @@ void detector_audit(void *ctx, const struct agent_audit *a)
 /* --- out of memory ------------------------------------------------------------------------- */
 
 struct oom_facts {
-	struct alert_pair list[10];
+	struct alert_pair list[16];
 	size_t n;
-	char texts[10][64];
+	char texts[16][64];
 	size_t texts_n;
 };
 
@@ -87,12 +91,28 @@ static void oom_facts(struct oom_facts *f, const struct container *c, const stru
 	add_number(f, "kills_since_start", c->oom_events);
 }
 
+/* A kill that no limit of a container asked for: the host had no memory left. */
+static void add_cause(struct oom_facts *f, const struct contention_verdict *v)
+{
+	add_fact(f, "cause",
+		 v->culprit ? span_str(container_name(v->culprit))
+			    : SPAN_LIT("processes outside of containers"));
+	if (v->culprit) {
+		add_fact(f, "cause_id", span_str(v->culprit->id.id));
+		add_fact(f, "cause_image", span_str(container_image(v->culprit)));
+	}
+	add_bytes(f, "cause_takes", (uint64_t)v->now);
+	if (v->normal >= 0)
+		add_bytes(f, "cause_normal", (uint64_t)v->normal);
+}
+
 void detector_oom(void *ctx, struct container *c, const struct agent_oom *oom)
 {
 	struct detector *d = ctx;
 	const struct config_list *labels = &d->services.config->labels_allow;
 	struct process_table *processes = d->services.processes(d->services.agent);
 	struct alert_container text;
+	struct contention_verdict cause;
 	struct oom_facts f = { .n = 0 };
 	char title[512];
 	struct alert alert = {
@@ -107,8 +127,14 @@ void detector_oom(void *ctx, struct container *c, const struct agent_oom *oom)
 				 "needs only puts the kill off."),
 	};
 
+	audit_life(d->audit, c, LIFE_OOM);
+	if (!detector_resources_tells_oom(d->resources, c, &alert.severity))
+		return;
 	alert_container_of(c, (const char(*)[CONFIG_TEXT_BYTES])labels->items, labels->n, &text);
 	oom_facts(&f, c, oom);
+	if (oom->kernel && strcmp(oom->kernel->oom_memcg, "/") == 0 &&
+	    detector_resources_oom_cause(d->resources, c, &cause))
+		add_cause(&f, &cause);
 	if (oom->kernel && processes)
 		alert.process = process_find_pid(processes, (uint32_t)oom->kernel->pid);
 	if (oom->kernel)
@@ -124,7 +150,6 @@ void detector_oom(void *ctx, struct container *c, const struct agent_oom *oom)
 	alert.facts = f.list;
 	alert.facts_n = f.n;
 	alerts_raise(d->alerts, &alert);
-	audit_life(d->audit, c, LIFE_OOM);
 }
 
 /* --- troubles of the agent itself ---------------------------------------------------------- */

@@ -3,11 +3,13 @@
  *
  *	GET      /api/v1/alerts, /api/v1/audit, /api/v1/silences, /api/v1/sinks, /api/v1/rules
  *	         /api/v1/flights, /api/v1/flights/ID (flight_api.c)
+ *	         /api/v1/baselines... (detector_baseline_api.h)
  *	command  /api/v1/silences            for=1h&container=web&comment=...
  *	         /api/v1/silences/ID/remove
  *	         /api/v1/alerts/ID/acknowledge  comment=...
  *	         /api/v1/sinks/NAME/test     count=100 (more than one: as if from as many causes)
  *	         /api/v1/reload              the rule files
+ *	         /api/v1/baselines/... (detector_baseline_api.h), some with a document
  */
 #include <errno.h>
 #include <string.h>
@@ -189,15 +191,17 @@ bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticke
 		       { "/api/v1/silences", get_silences },
 		       { "/api/v1/sinks", get_sinks },
 		       { "/api/v1/rules", get_rules } };
+	struct detector *d = ctx;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (!span_eq(path, routes[i].path))
 			continue;
 		if (ticket != AGENT_NO_TICKET)
-			routes[i].get(ctx, query, ticket);
+			routes[i].get(d, query, ticket);
 		return true;
 	}
-	return detector_flights(ctx, path, ticket);
+	return detector_flights(d, path, ticket) ||
+	       detector_baseline_get(d->baseline, path, query, ticket);
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
@@ -442,14 +446,23 @@ bool detector_command(void *ctx, struct span path, struct span query, uint32_t t
 		       { "/api/v1/alerts/", "/acknowledge", acknowledge },
 		       { "/api/v1/sinks/", "/test", test_sink },
 		       { "/api/v1/reload", "", reload_rules } };
+	struct detector *d = ctx;
 	struct span what;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (!between(path, routes[i].before, routes[i].behind, &what))
 			continue;
 		if (ticket != AGENT_NO_TICKET)
-			routes[i].run(ctx, what, query, ticket);
+			routes[i].run(d, what, query, ticket);
 		return true;
 	}
-	return false;
+	return detector_baseline_command(d->baseline, path, query, ticket);
+}
+
+bool detector_document(void *ctx, struct span path, struct span query, struct span body,
+		       uint32_t ticket)
+{
+	struct detector *d = ctx;
+
+	return detector_baseline_document(d->baseline, path, query, body, ticket);
 }

@@ -9,6 +9,8 @@
 #include "detector/alerts.h"
 #include "detector/audit.h"
 #include "detector/detector.h"
+#include "detector/detector_baseline.h"
+#include "detector/detector_resources.h"
 #include "detector/detector_rules.h"
 #include "detector/flight.h"
 #include "detector/rule_query.h"
@@ -19,12 +21,15 @@ struct detector {
 	struct worker *worker;	/* syncs the logs: nothing else may keep it */
 	struct worker *readers; /* reads them for answers */
 	struct worker *lookups; /* reads containers' files */
+	struct worker *keeper;	/* of baselines and of what is done to containers */
 	struct users *users;
 	struct silence_store *silences;
 	struct flight *flight;
 	struct alerts *alerts;
 	struct audit *audit;
 	struct detector_rules *rules;
+	struct detector_resources *resources;
+	struct detector_baseline *baseline;
 	struct event_query_hooks event_queries;
 	struct alerts_watch audit_watch;
 	struct wire_sink_stats sinks;
@@ -45,6 +50,8 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 /* detector_api.c */
 bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticket);
 bool detector_command(void *ctx, struct span path, struct span query, uint32_t ticket);
+bool detector_document(void *ctx, struct span path, struct span query, struct span body,
+		       uint32_t ticket);
 
 /* flight_api.c: true when the path is one of the flight recorder's. */
 bool detector_flights(struct detector *d, struct span path, uint32_t ticket);

@@ -16,6 +16,7 @@
 #define TEXT_BYTES  (256U << 10) /* of an alert's title and facts */
 #define TITLE_BYTES 2048
 #define WANT_ARENA  (4U << 20)
+#define RETELL_MS   5000 /* for rules that ask how long something goes on */
 
 /* --- what the rules want of the kernel's side ---------------------------------------------- */
 
@@ -46,7 +47,7 @@ void rules_taken(struct detector_rules *r)
 		.names = (wants.container | wants.host) &
 			 (by_name | EVENT_BIT(EVENT_CHROOT) | EVENT_BIT(EVENT_MOUNT) |
 			  EVENT_BIT(EVENT_UMOUNT) | EVENT_BIT(EVENT_PIVOT_ROOT)),
-		.retell = wants.repeats != 0,
+		.retell_ms = wants.repeats != 0 ? RETELL_MS : 0,
 		.raw_names = ((wants.container | wants.host) & EVENT_BIT(EVENT_OPEN)) != 0,
 	};
 
@@ -61,7 +62,7 @@ void rules_taken(struct detector_rules *r)
 		log_warning("rules on the environment may not match: no memory", NULL);
 	if (rule_program_names(r->rules->program, &names) > 0)
 		want_names(&a, &w);
-	r->services.want(r->services.agent, &w);
+	r->services.want(r->services.agent, WANTS_RULES, &w);
 }
 
 /* --- what is not in an event --------------------------------------------------------------- */
@@ -260,14 +261,14 @@ static void tell(struct detector_rules *r, const struct rules_hit *hit, const st
 		alerts_raise(r->alerts, &alert);
 }
 
-void detector_rules_event(struct detector_rules *r, const struct event_view *v,
+bool detector_rules_event(struct detector_rules *r, const struct event_view *v,
 			  const struct event_context *c, const struct container *of)
 {
 	struct rules_hit hits[RULES_MAX_HITS];
 
 	learn(r, v, of);
 	if (!r->rules || r->rules->on == 0)
-		return;
+		return false;
 	r->ev.view = v;
 	r->ev.context = c;
 	r->ev.container = of;
@@ -275,12 +276,17 @@ void detector_rules_event(struct detector_rules *r, const struct event_view *v,
 	r->ev.number = ++r->number;
 	r->ev.scratch_full = false;
 	if (r->ev.type == EVT_NONE)
-		return;
+		return false;
 	size_t n = rules_match(r->rules, &r->ev, hits);
 
-	for (size_t i = 0; i < n; i++)
+	bool grave = false;
+
+	for (size_t i = 0; i < n; i++) {
+		grave |= !hits[i].rule->audit && hits[i].rule->rule->priority <= ALERT_WARNING;
 		tell(r, &hits[i], of);
+	}
 	r->scratch_full += r->ev.scratch_full;
+	return grave;
 }
 
 void detector_rules_life(struct detector_rules *r, const struct container *c, enum agent_life what)

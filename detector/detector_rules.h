@@ -29,7 +29,8 @@ int detector_rules_new(struct detector_rules **out, const struct detector_rules_
 void detector_rules_free(struct detector_rules *r); /* the worker has ended */
 DEFINE_AUTO(detector_rules, detector_rules_free)
 
-void detector_rules_event(struct detector_rules *r, const struct event_view *v,
+/* True: a rule of warning or worse calls it so (not one of the audit). */
+bool detector_rules_event(struct detector_rules *r, const struct event_view *v,
 			  const struct event_context *c, const struct container *of);
 void detector_rules_life(struct detector_rules *r, const struct container *c, enum agent_life what);
 

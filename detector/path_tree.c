@@ -80,6 +80,19 @@ struct path_entry *path_tree_find(const struct path_tree *t, struct span path)
 	return path_cut_raw(&cut, path) ? find(t, &cut) : NULL;
 }
 
+/* What a "*" covers does not stay beside it, so there is no exact name that would be found first.
+ */
+bool path_tree_is_folded(const struct path_tree *t, struct span path)
+{
+	struct path_cut cut;
+
+	if (!t->nodes_n || !path_cut_raw(&cut, path) || cut.at[cut.n - 1].n == 0)
+		return false;
+	const uint32_t node = find_below(t, PATH_ROOT, &cut, 0);
+
+	return node && path_node(t, node)->label == LABEL_ANY;
+}
+
 static uint32_t find_exact(const struct path_tree *t, struct span pattern)
 {
 	uint32_t node = t->nodes_n ? PATH_ROOT : 0;

@@ -90,6 +90,8 @@ int path_tree_add(struct path_tree *t, struct span path, struct path_entry **out
 int path_tree_add_pattern(struct path_tree *t, struct span pattern, struct path_entry **out);
 /* The entry that covers it, or NULL. A directory that is only passed through is none. */
 struct path_entry *path_tree_find(const struct path_tree *t, struct span path);
+/* Whether any other name in its directory is covered by the same entry, a "*". */
+bool path_tree_is_folded(const struct path_tree *t, struct span path);
 /* By its exact pattern, or NULL. */
 struct path_entry *path_tree_find_pattern(const struct path_tree *t, struct span pattern);
 /* The nearest known one: the most leading segments in common, then the most seen. Its pattern goes

@@ -61,6 +61,15 @@ static inline void seen_fold(struct seen *into, const struct seen *from)
 	into->containers = most;
 }
 
+/* The image's own, or a person's word: not only put in from outside, not a proposal. */
+static inline bool seen_is_own(const struct seen *s)
+{
+	if (s->flags & (SEEN_REJECTED | SEEN_IMPORTED))
+		return false;
+	return s->flags & SEEN_ACCEPTED || s->windows[PHASE_STARTUP] || s->windows[PHASE_STEADY] ||
+	       s->windows[PHASE_SHUTDOWN];
+}
+
 static inline bool seen_in_any_phase(const struct seen *s)
 {
 	for (unsigned p = 0; p < PHASE_COUNT; p++)
