@@ -143,7 +143,8 @@ void cli_complain_of(const struct client_answer *a)
 	json_decref(json);
 }
 
-json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, const char *query)
+static json_t *ask(const char *socket_path, enum wire_op op, const char *path, const char *query,
+		   int document_fd)
 {
 	const struct wire_request q = {
 		.op = op, .path = span_str(path), .query = span_str(query), .token = { "", 0 }
@@ -156,7 +157,7 @@ json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, cons
 		cli_complain("the path of the socket is too long");
 		return NULL;
 	}
-	if (client_ask(socket_path, &q, CLI_TIMEOUT_MS, &a, &e) < 0) {
+	if (client_ask_with(socket_path, &q, document_fd, CLI_TIMEOUT_MS, &a, &e) < 0) {
 		cli_complain(e.text);
 		return NULL;
 	}
@@ -171,6 +172,31 @@ json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, cons
 	if (!json)
 		cli_complain("the answer of bulkheadd is not JSON");
 	return json;
+}
+
+json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, const char *query)
+{
+	return ask(socket_path, op, path, query, -1);
+}
+
+json_t *cli_ask_document(const char *socket_path, const char *path, const char *query,
+			 struct span document)
+{
+	AUTO_BUF struct buf b = { .fd = -1 };
+	AUTO_FD int fd = -1;
+	struct err e = { "" };
+	int r = buf_init_shared(&b, "bulkhead-document", document.n + 1, &e);
+
+	if (r == 0) {
+		buf_add(&b, document.p, document.n);
+		r = b.failed ? err_set(&e, ENOMEM, "no memory for the document")
+			     : (fd = buf_seal(&b, &e));
+	}
+	if (r < 0) {
+		cli_complain(e.text);
+		return NULL;
+	}
+	return ask(socket_path, WIRE_OP_COMMAND, path, query, fd);
 }
 
 int cli_print_json(json_t *json)

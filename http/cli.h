@@ -35,6 +35,7 @@ int cli_events(int argc, char **argv);
 int cli_record(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_rules(int argc, char **argv);
+int cli_score(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* Becomes `bulkheadd ARGV...` (argv[0] is its command); returns only when it cannot, after it told
@@ -47,6 +48,9 @@ const char *cli_socket_path(const char *option, char *out, size_t cap);
 
 /* Asks and parses. NULL after it told stderr why, in bulkheadd's own words where it has them. */
 json_t *cli_ask(const char *socket_path, enum wire_op op, const char *path, const char *query);
+/* A command with a document beside it. */
+json_t *cli_ask_document(const char *socket_path, const char *path, const char *query,
+			 struct span document);
 void cli_complain(const char *text);		     /* to stderr, escaped: text of others too */
 void cli_complain_of(const struct client_answer *a); /* of an answer that is no success */
 int cli_print_json(json_t *json);		     /* indented, pure ASCII */

@@ -60,7 +60,7 @@ static int wait_for(int fd, short events, uint64_t until_ns, struct err *e)
 	}
 }
 
-static int send_request(int fd, uint32_t request_id, const struct wire_request *q,
+static int send_request(int fd, uint32_t request_id, const struct wire_request *q, int document_fd,
 			uint64_t until_ns, struct err *e)
 {
 	uint8_t bytes[16384];
@@ -68,14 +68,17 @@ static int send_request(int fd, uint32_t request_id, const struct wire_request *
 	int r;
 
 	wire_request_encode(&w, q);
-	if (w.failed)
+	/* cut strings would ask for something else */
+	if (w.failed || q->path.n > WIRE_MAX_STRING || q->query.n > WIRE_MAX_STRING ||
+	    q->token.n > WIRE_MAX_STRING)
 		return err_set(e, E2BIG, "the request is too long");
 	do {
 		r = wait_for(fd, POLLOUT, until_ns, e);
 		if (r < 0)
 			return r;
 		r = wire_send(fd, WIRE_REQUEST, request_id,
-			      (struct span){ (const char *)bytes, w.len }, NULL, 0);
+			      (struct span){ (const char *)bytes, w.len }, &document_fd,
+			      document_fd >= 0 ? 1 : 0);
 	} while (r == -EAGAIN);
 	return r < 0 ? err_set(e, -r, "cannot send to bulkheadd: %s", strerror(-r)) : 0;
 }
@@ -125,15 +128,15 @@ static int take_answer(const struct wire_frame *f, struct client_answer *out, st
 	return 0;
 }
 
-int client_call(int fd, uint32_t request_id, const struct wire_request *q, unsigned timeout_ms,
-		struct client_answer *out, struct err *e)
+static int call(int fd, uint32_t request_id, const struct wire_request *q, int document_fd,
+		unsigned timeout_ms, struct client_answer *out, struct err *e)
 {
 	uint64_t until_ns = mono_ns() + timeout_ms * NS_PER_MS;
 	AUTO_FREE char *buffer = malloc(WIRE_FRAME_MAX);
 
 	if (!buffer)
 		return err_set(e, ENOMEM, "client");
-	int r = send_request(fd, request_id, q, until_ns, e);
+	int r = send_request(fd, request_id, q, document_fd, until_ns, e);
 
 	while (r == 0) {
 		struct wire_frame f = { .fds_n = 0 };
@@ -160,10 +163,22 @@ int client_call(int fd, uint32_t request_id, const struct wire_request *q, unsig
 	return r;
 }
 
+int client_call(int fd, uint32_t request_id, const struct wire_request *q, unsigned timeout_ms,
+		struct client_answer *out, struct err *e)
+{
+	return call(fd, request_id, q, -1, timeout_ms, out, e);
+}
+
 int client_ask(const char *socket_path, const struct wire_request *q, unsigned timeout_ms,
 	       struct client_answer *out, struct err *e)
 {
+	return client_ask_with(socket_path, q, -1, timeout_ms, out, e);
+}
+
+int client_ask_with(const char *socket_path, const struct wire_request *q, int document_fd,
+		    unsigned timeout_ms, struct client_answer *out, struct err *e)
+{
 	AUTO_FD int fd = client_connect(socket_path, e);
 
-	return fd < 0 ? fd : client_call(fd, REQUEST_ID, q, timeout_ms, out, e);
+	return fd < 0 ? fd : call(fd, REQUEST_ID, q, document_fd, timeout_ms, out, e);
 }

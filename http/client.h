@@ -20,6 +20,10 @@ struct client_answer {
 /* 0 and *out filled, whatever its status is; or -errno and *e, which tells what to do about it. */
 int client_ask(const char *socket_path, const struct wire_request *q, unsigned timeout_ms,
 	       struct client_answer *out, struct err *e);
+/* The same with a document (collector/document.h) beside the question, which stays the caller's;
+ * -1: none. */
+int client_ask_with(const char *socket_path, const struct wire_request *q, int document_fd,
+		    unsigned timeout_ms, struct client_answer *out, struct err *e);
 
 /* The two halves of it, for who asks more on one connection. A descriptor, or -errno. */
 int client_connect(const char *socket_path, struct err *e);

@@ -4,18 +4,22 @@
 
 #include "http/cli.h"
 #include "http/cli_alerts.h"
+#include "http/cli_baseline.h"
 #include "http/cli_sinks.h"
 #include "http/selftest.h"
 #include "http/serve.h"
 
 static const struct cli_command commands[] = {
 	{ "alerts", "show the newest alerts, or one with what led to it", cli_alerts },
+	{ "baseline", "what each image normally does, and what is done about the rest",
+	  cli_baseline },
 	{ "containers", "list containers with their latest figures", cli_containers },
 	{ "events", "print events as they happen", cli_events },
 	{ "log", "show the newest alerts, or the audit", cli_log },
 	{ "record", "write events into a file", cli_record },
 	{ "replay", "print the events of a recording", cli_replay },
 	{ "rules", "check, explain and try rules, show what the agent runs", cli_rules },
+	{ "score", "say how new each row of a series is", cli_score },
 	{ "selftest", "do harmless things in a container, show which alerts come", cli_selftest },
 	{ "silence", "keep alerts from the sinks for a time", cli_silence },
 	{ "sinks", "show where alerts go, test one", cli_sinks },

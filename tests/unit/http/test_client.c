@@ -197,6 +197,60 @@ static void broken_answers_are_errors(void **state)
 	}
 }
 
+static void reply_document(int fd, const struct wire_frame *f)
+{
+	struct wire_response m = { .status = 200 };
+	char text[64];
+	ssize_t n = f->fds_n == 1 ? pread(f->fds[0], text, sizeof(text), 0) : -1;
+
+	m.body = n < 0 ? SPAN_LIT("no document") : (struct span){ text, (size_t)n };
+	respond(fd, f->request_id, &m, -1);
+}
+
+static void a_document_goes_with_the_question_and_stays_the_callers(void **state)
+{
+	const struct wire_request q = { .op = WIRE_OP_COMMAND, .path = SPAN_LIT("/p") };
+	struct client_answer a = { .body = NULL };
+	struct err e = { "" };
+	struct server s;
+	struct buf b;
+
+	(void)state;
+	server_start(&s, reply_document);
+	assert_int_equal(buf_init_shared(&b, "document", 4096, &e), 0);
+	buf_add_str(&b, "{\"schema\":1}");
+	const int fd = buf_seal(&b, &e);
+
+	assert_int_equal(client_ask_with(s.path, &q, fd, 5000, &a, &e), 0);
+	assert_string_equal(a.body, "{\"schema\":1}");
+	assert_int_equal(close(fd), 0);
+	free(a.body);
+	server_stop(&s);
+}
+
+static void a_question_that_would_be_cut_is_not_sent(void **state)
+{
+	static char query[WIRE_MAX_STRING + 1];
+	struct wire_request q = { .op = WIRE_OP_COMMAND, .path = SPAN_LIT("/p") };
+	struct client_answer a = { .body = NULL };
+	struct err e = { "" };
+	struct server s;
+
+	(void)state;
+	memset(query, 'x', sizeof(query));
+	server_start(&s, reply_echo);
+	q.query = (struct span){ query, sizeof(query) };
+	assert_int_equal(client_ask(s.path, &q, 5000, &a, &e), -E2BIG);
+	assert_string_equal(e.text, "the request is too long");
+	server_stop(&s);
+	server_start(&s, reply_echo);
+	q.query.n = WIRE_MAX_STRING;
+	assert_int_equal(client_ask(s.path, &q, 5000, &a, &e), 0);
+	assert_int_equal(a.body_n, WIRE_MAX_STRING);
+	free(a.body);
+	server_stop(&s);
+}
+
 static void an_agent_that_does_not_run_is_named_with_the_socket(void **state)
 {
 	const struct wire_request q = {
@@ -238,6 +292,8 @@ int main(void)
 		cmocka_unit_test(an_answer_in_the_frame_is_copied),
 		cmocka_unit_test(a_long_answer_comes_as_a_file),
 		cmocka_unit_test(broken_answers_are_errors),
+		cmocka_unit_test(a_document_goes_with_the_question_and_stays_the_callers),
+		cmocka_unit_test(a_question_that_would_be_cut_is_not_sent),
 		cmocka_unit_test(an_agent_that_does_not_run_is_named_with_the_socket),
 		cmocka_unit_test(a_silent_agent_is_not_waited_for_without_end),
 	};
