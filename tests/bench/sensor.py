@@ -91,9 +91,9 @@ class Floor(Nothing):
 
 
 class Agent(Nothing):
-    def __init__(self, build, temp, settings=(), arguments=()):
+    def __init__(self, build, temp, settings=(), arguments=(), launch=()):
         self.port = free_port()
-        argv = [f"{build}/bulkheadd", "--state-dir", f"{temp}/state", "--run-dir", f"{temp}/run",
+        argv = [*launch, f"{build}/bulkheadd", "--state-dir", f"{temp}/state", "--run-dir", f"{temp}/run",
                 "--set", "user=auto", "--set", f"listen=127.0.0.1:{self.port}"]
         for s in settings:
             argv += ["--set", s]

@@ -120,7 +120,7 @@ class Agent:
                  arguments=(), port=None):
         self.folder = folder or session.temp("agent")
         self.port = port or free_port()
-        self.settings = {"user": "auto", **self.no_rules(config, arguments), **(settings or {})}
+        self.settings = {"user": "auto", **self.quiet(config, arguments), **(settings or {})}
         self.config = config
         self.arguments = list(arguments)
         self.process = self.token = None
@@ -133,11 +133,13 @@ class Agent:
                        "the first sample of the machine")
 
     @staticmethod
-    def no_rules(config, arguments):
-        """Rules are on by default: only a test that names some has any."""
-        named = "--rules" in arguments or (config and re.search(
-            r"^rules:", read_text(config, ""), re.M))
-        return {} if named else {"rules.files": ""}
+    def quiet(config, arguments):
+        """Rules and baselines are on by default: only a test that names some has any."""
+        text = read_text(config, "") if config else ""
+        named = "--rules" in arguments or re.search(r"^rules:", text, re.M)
+        learns = re.search(r"^baseline:", text, re.M)
+        return {**({} if named else {"rules.files": ""}),
+                **({} if learns else {"baseline.enabled": "false"})}
 
     def argv(self):
         argv = [DAEMON, "--listen", f"127.0.0.1:{self.port}", "--state-dir", self.state_dir,

@@ -190,11 +190,12 @@ class Switch:
 class Server:
     """One of the three, in a container with a health check, as compose files have it."""
 
-    def __init__(self, name, number, switch):
+    def __init__(self, name, number, switch, host=None):
         self.name, self.switch, self.number = name, switch, number
         self.address, s = f"{switch.NET}.{number}", SERVERS[name]
         self.id = docker().create(
-            f"benign-{name}", s["command"], {"RestartPolicy": {"Name": "always"}},
+            f"benign-{name}-{number}", s["command"],
+            {"RestartPolicy": {"Name": "always"}, **(host or {})},
             Image=images()[name],
             Healthcheck={"Test": ["CMD", *s["health"]], "Interval": 3 * 10 ** 9,
                          "Timeout": 10 ** 10, "Retries": 3}, **s["config"])
@@ -260,15 +261,15 @@ LOADS = {"nginx": nginx_load, "redis": redis_load, "postgres": postgres_load}
 class Load:
     """Each server's client, again and again until it is told to end."""
 
-    def __init__(self, switch, servers):
-        self.over, self.done = threading.Event(), collections.Counter()
+    def __init__(self, switch, servers, loads=LOADS):
+        self.over, self.done, self.loads = threading.Event(), collections.Counter(), loads
         self.pool = concurrent.futures.ThreadPoolExecutor(len(servers))
         self.futures = [self.pool.submit(self.feed, switch, s) for s in servers.values()]
 
     def feed(self, switch, server):
         while not self.over.is_set():
             begin = time.monotonic()
-            answers = LOADS[server.name](switch, server)
+            answers = self.loads[server.name](switch, server)
             self.done[server.name] += answers
             if time.monotonic() - begin < 1:
                 self.over.wait(0.5)  # nobody there: it restarts
