@@ -120,8 +120,8 @@ static void start_sync(struct alert_log *l)
 
 	if (s->running && s->given_up)
 		give_up_waiting(l);
-	if (!seg)
-		return;
+	if (!seg || l->worker_ended)
+		return; /* alert_log_free syncs */
 	*s = (struct sync){ .job = { .run = sync_run, .done = sync_done },
 			    .log = l,
 			    .first_seq = seg->first_seq,
@@ -356,6 +356,11 @@ int alert_log_new(struct alert_log **out, const struct alert_log_settings *s, st
 	*out = l;
 	start_sync(l); /* what the last run wrote and did not sync */
 	return 0;
+}
+
+void alert_log_worker_ended(struct alert_log *l)
+{
+	l->worker_ended = true;
 }
 
 void alert_log_free(struct alert_log *l)

@@ -56,6 +56,8 @@ struct alert_log_settings {
 
 /* -ENOMEM alone; a directory that cannot be used is tried again with each tick. */
 int alert_log_new(struct alert_log **out, const struct alert_log_settings *s, struct err *e);
+/* The worker was stopped: lines may still come, and nothing is given to it any more. */
+void alert_log_worker_ended(struct alert_log *l);
 /* Syncs what is left. Its worker has ended. NULL is fine. */
 void alert_log_free(struct alert_log *l);
 DEFINE_AUTO(alert_log, alert_log_free)

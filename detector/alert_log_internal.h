@@ -33,6 +33,7 @@ struct sync {
 
 struct alert_log {
 	struct alert_log_settings set;
+	bool worker_ended;
 	int dir_fd, seq_fd;
 	struct segment segments[ALERT_LOG_MAX_SEGMENTS];
 	size_t n; /* the last is the current one, when fd >= 0 */

@@ -427,6 +427,12 @@ int alerts_new(struct alerts **out, const struct alerts_settings *s, struct err 
 	return 0;
 }
 
+void alerts_worker_ended(struct alerts *a)
+{
+	if (a)
+		alert_log_worker_ended(a->log);
+}
+
 void alerts_free(struct alerts *a)
 {
 	if (!a)

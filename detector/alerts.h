@@ -27,6 +27,8 @@ struct alerts_settings {
 };
 
 int alerts_new(struct alerts **out, const struct alerts_settings *s, struct err *e);
+/* The worker was stopped. What is told from here on is synced by alerts_free. NULL is fine. */
+void alerts_worker_ended(struct alerts *a);
 /* The worker has ended: counts are told, the log is synced. NULL is fine. */
 void alerts_free(struct alerts *a);
 DEFINE_AUTO(alerts, alerts_free)

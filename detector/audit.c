@@ -220,6 +220,12 @@ int audit_new(struct audit **out, const struct agent_services *services, struct 
 	return 0;
 }
 
+void audit_worker_ended(struct audit *a)
+{
+	if (a)
+		alert_log_worker_ended(a->log);
+}
+
 void audit_free(struct audit *a)
 {
 	if (!a)

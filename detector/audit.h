@@ -16,6 +16,7 @@ struct audit;
 /* worker: of the logs alone; NULL in tests. */
 int audit_new(struct audit **out, const struct agent_services *services, struct worker *worker,
 	      const char *host, struct err *e);
+void audit_worker_ended(struct audit *a); /* it was stopped; NULL is fine */
 void audit_free(struct audit *a); /* the worker has ended; NULL is fine */
 DEFINE_AUTO(audit, audit_free)
 

@@ -121,6 +121,9 @@ static void stop(void *ctx)
 		d->hangs = true;
 		return;
 	}
+	/* what ends below is told, in logs that still know their worker */
+	alerts_worker_ended(d->alerts);
+	audit_worker_ended(d->audit);
 	if (!worker_stop(d->keeper, WORKER_GRACE_MS)) {
 		log_warning("the disk of the baselines hangs, stopping without it", NULL);
 		d->hangs = true;

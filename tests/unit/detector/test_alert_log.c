@@ -531,6 +531,29 @@ static void a_file_is_left_for_the_next_only_when_all_of_it_is_told(void **state
 	assert_true(fd >= 0);
 }
 
+/* What ends when the program does is told behind the end of the worker. */
+static void lines_behind_the_end_of_the_worker_are_kept_and_none_is_given_to_it(void **state)
+{
+	AUTO_BOX struct box b = box_make("@ x/\n");
+	AUTO(loop_free) struct loop *loop = NULL;
+
+	(void)state;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	assert_int_equal(worker_new(&b.worker, loop, "test", NULL), 0);
+	box_open(&b);
+	worker_free(b.worker);
+	b.worker = NULL;
+	alert_log_worker_ended(b.log);
+	put(&b);
+	put(&b);
+	const uint64_t bytes = alert_log_stats(b.log).bytes;
+
+	assert_true(bytes > 0);
+	box_close(&b);
+	box_open(&b);
+	assert_int_equal(alert_log_stats(b.log).bytes, bytes);
+}
+
 static void what_was_there_at_start_may_be_read_at_once(void **state)
 {
 	AUTO_BOX struct box b = box_make("@ x/\n");
@@ -670,6 +693,8 @@ int main(void)
 		cmocka_unit_test(what_the_disk_refuses_is_told_and_written_later_in_order),
 		cmocka_unit_test(a_line_that_is_sent_comes_behind_those_in_the_file),
 		cmocka_unit_test(a_file_is_left_for_the_next_only_when_all_of_it_is_told),
+		cmocka_unit_test(
+			lines_behind_the_end_of_the_worker_are_kept_and_none_is_given_to_it),
 		cmocka_unit_test(what_was_there_at_start_may_be_read_at_once),
 		cmocka_unit_test(memory_for_what_the_disk_refuses_is_bounded),
 		cmocka_unit_test(numbers_are_not_given_twice_after_a_full_disk),
