@@ -88,7 +88,66 @@ static const struct arch *find_arch(void)
 	return NULL;
 }
 
-/* Keeps names that libseccomp knows; clone and clone3 have rules of their own. */
+/* What a runtime does in the container's cgroup before it loads the filter is among the calls that
+ * the kernel's side notes. Of these there are events, which tell the runtime's from the
+ * container's: without one of class "call" they are not allowed, nor without the capability that
+ * they need; who makes a user namespace has all of them in there. */
+static const struct {
+	const char *name, *entry, *capability;
+} by_event[] = {
+	{ "mount", "mount", "CAP_SYS_ADMIN" },
+	{ "umount2", "umount", "CAP_SYS_ADMIN" },
+	{ "pivot_root", "pivot_root", "CAP_SYS_ADMIN" },
+	{ "move_mount", "move_mount", "CAP_SYS_ADMIN" },
+	{ "setns", "setns", "CAP_SYS_ADMIN" },
+	{ "unshare", "unshare", "CAP_SYS_ADMIN" },
+	{ "chroot", "chroot", "CAP_SYS_CHROOT" },
+};
+
+struct wanted {
+	const char *begin, *part;
+	bool found;
+};
+
+static bool find_begin(void *ctx, struct span pattern, struct path_entry *entry)
+{
+	struct wanted *w = ctx;
+
+	w->found = !(entry->seen.flags & SEEN_REJECTED) &&
+		   ((span_starts(pattern, w->begin) &&
+		     memmem(pattern.p, pattern.n, w->part, strlen(w->part))) ||
+		    span_starts(pattern, "*"));
+	return !w->found;
+}
+
+/* Also when nothing is known of the class. */
+static bool may_have(const struct profile *p, enum baseline_class c, const char *begin,
+		     const char *part)
+{
+	const struct baseline *base = p->x->b;
+	struct wanted w = { begin, part, export_windows(base, c) == 0 };
+
+	if (!w.found)
+		path_tree_each(base->sets[c].tree, find_begin, &w);
+	return w.found;
+}
+
+static bool is_of_runtime(const struct profile *p, struct span name)
+{
+	const struct path_entry *entry = path_tree_find(p->x->b->sets[BASELINE_SYSCALL].tree, name);
+
+	if (entry && (entry->seen.flags & SEEN_ACCEPTED))
+		return false;
+	for (size_t i = 0; i < sizeof(by_event) / sizeof(by_event[0]); i++)
+		if (span_eq(name, by_event[i].name))
+			return !may_have(p, BASELINE_CALL, by_event[i].entry, "") ||
+			       (!may_have(p, BASELINE_CAPABILITY, by_event[i].capability, "") &&
+				!may_have(p, BASELINE_CALL, "unshare:", "user"));
+	return false;
+}
+
+/* Keeps names that libseccomp knows, and that the container uses; clone and clone3 have rules of
+ * their own. */
 static void sift(struct profile *p)
 {
 	size_t kept = 0;
@@ -104,6 +163,8 @@ static void sift(struct profile *p)
 				    (int)name.n, name.p);
 			continue;
 		}
+		if (is_of_runtime(p, name))
+			continue;
 		if (number < 0 && p->arch->compat && number_of(p->arch->compat, name) >= 0)
 			p->compat = true;
 		if (span_eq(name, "clone"))

@@ -7,6 +7,7 @@
 #include "collector/base/clock.h"
 #include "detector/byte_map.h"
 #include "detector/detector_baseline_internal.h"
+#include "detector/syscall_kin.h"
 
 #define GRACE_STARTUPS 5 /* of a slow start: so many lengths of a start-up */
 
@@ -107,11 +108,13 @@ static bool is_repeat(struct observer *o, const struct behaviour *b, enum seen_p
 	if (!may_repeat(o, b))
 		return false;
 	const struct span folder = folder_of(b);
+	const struct span name = { b->key.p + folder.n, b->key.n - folder.n };
 
 	repeats_begin(&o->repeats, (uint64_t)o->owner->changes << 32 |
 					   (uint64_t)(o->window & 0xffffff) << 8 |
 					   o->image->baseline->mode);
-	return (folder.n && repeats_has(&o->repeats, repeat_hash(o, b->class, folder, phase))) ||
+	return (folder.n &&
+		repeats_has_name(&o->repeats, repeat_hash(o, b->class, folder, phase), name)) ||
 	       repeats_has(&o->repeats, repeat_hash(o, b->class, b->key, phase));
 }
 
@@ -121,10 +124,13 @@ static void remember(struct observer *o, const struct behaviour *b, enum seen_ph
 		return;
 	const struct baseline_set *s = &o->image->baseline->sets[b->class];
 	const struct span folder = folder_of(b);
-	/* what a person rejected in a folder is no repeat of the rest */
-	const bool whole = folder.n && !s->rejected && path_tree_is_folded(s->tree, b->key);
+	struct path_wildcard names;
 
-	repeats_put(&o->repeats, repeat_hash(o, b->class, whole ? folder : b->key, phase));
+	/* what a person rejected in a folder is no repeat of the rest */
+	if (folder.n && !s->rejected && path_tree_wildcard(s->tree, b->key, &names))
+		repeats_put_names(&o->repeats, repeat_hash(o, b->class, folder, phase), &names);
+	else
+		repeats_put(&o->repeats, repeat_hash(o, b->class, b->key, phase));
 }
 
 /* --- judging ------------------------------------------------------------------------------- */
@@ -144,6 +150,23 @@ static bool judges(const struct observer *o, enum baseline_class c, enum seen_ph
 		return b->sets[c].complete_ns[PHASE_STEADY];
 	/* what people do in containers is never all: it is told, and a person accepts it */
 	return phase == PHASE_INJECTED || b->sets[c].complete_ns[phase];
+}
+
+/* A system call that does what a known one does: learned without a word. */
+static bool is_kin(const struct observer *o, const struct behaviour *b, enum seen_phase phase)
+{
+	const struct baseline *base = o->image->baseline;
+	const char *const *kin = b->class == BASELINE_SYSCALL && base->mode == MODE_DETECT
+					 ? syscall_kin(b->key)
+					 : NULL;
+
+	for (size_t i = 0; kin && kin[i]; i++) {
+		const struct path_entry *entry = baseline_find(base, b->class, span_str(kin[i]));
+
+		if (entry && entry_is_known(o, b->class, &entry->seen, phase))
+			return true;
+	}
+	return false;
 }
 
 /* A known program whose file is not the image's any more: somebody wrote over it. */
@@ -183,13 +206,14 @@ static void judge(struct observer *o, const struct behaviour *b, enum seen_phase
 	const bool probe = (b->flags & BEHAVIOUR_PROBE) && !(b->flags & BEHAVIOUR_DROPPED) &&
 			   base->mode != MODE_ENFORCE &&
 			   !base->sets[b->class].complete_ns[PHASE_INJECTED];
-	bool learns = !malicious && !rejected && (probe || !judges(o, b->class, phase));
+	const bool quiet = probe || is_kin(o, b, phase);
+	bool learns = !malicious && !rejected && (quiet || !judges(o, b->class, phase));
 
 	if (malicious)
 		o->owner->counts.not_learned++;
 	if (learns && !note(o, b, phase))
 		learns = false; /* what cannot be learned is told */
-	if (base->mode >= MODE_DETECT && !(probe && learns))
+	if (base->mode >= MODE_DETECT && !(quiet && learns))
 		deviation_tell(o, b, phase, learns, v, c);
 }
 

@@ -80,17 +80,28 @@ struct path_entry *path_tree_find(const struct path_tree *t, struct span path)
 	return path_cut_raw(&cut, path) ? find(t, &cut) : NULL;
 }
 
-/* What a "*" covers does not stay beside it, so there is no exact name that would be found first.
- */
-bool path_tree_is_folded(const struct path_tree *t, struct span path)
+bool path_tree_wildcard(const struct path_tree *t, struct span path, struct path_wildcard *out)
 {
 	struct path_cut cut;
 
-	if (!t->nodes_n || !path_cut_raw(&cut, path) || cut.at[cut.n - 1].n == 0)
+	if (!t->nodes_n || !path_cut_raw(&cut, path))
 		return false;
 	const uint32_t node = find_below(t, PATH_ROOT, &cut, 0);
+	const struct path_label l = node ? path_label(t, node) : (struct path_label){ .n = 0 };
 
-	return node && path_node(t, node)->label == LABEL_ANY;
+	if (!l.wild || l.deep || l.n > PATH_WILDCARD_MAX)
+		return false;
+	out->n = (uint8_t)l.n;
+	memcpy(out->p, l.p, l.n);
+	return true;
+}
+
+bool path_wildcard_covers(const struct path_wildcard *w, struct span name)
+{
+	const struct path_label label = { w->p, w->n, true, false },
+				one = { name.p, (uint32_t)name.n, false, false };
+
+	return name.n > 0 && name.n < PATH_TREE_MAX_PATH && path_label_covers(&label, &one);
 }
 
 static uint32_t find_exact(const struct path_tree *t, struct span pattern)

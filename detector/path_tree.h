@@ -61,6 +61,7 @@
 #include "detector/seen.h"
 
 #define PATH_TREE_MAX_PATH  4096
+#define PATH_WILDCARD_MAX   31
 #define PATH_TREE_MAX_DEPTH 64 /* segments; what is deeper is known as "**" */
 
 struct path_tree;
@@ -90,8 +91,14 @@ int path_tree_add(struct path_tree *t, struct span path, struct path_entry **out
 int path_tree_add_pattern(struct path_tree *t, struct span pattern, struct path_entry **out);
 /* The entry that covers it, or NULL. A directory that is only passed through is none. */
 struct path_entry *path_tree_find(const struct path_tree *t, struct span path);
-/* Whether any other name in its directory is covered by the same entry, a "*". */
-bool path_tree_is_folded(const struct path_tree *t, struct span path);
+/* The wildcard that takes the last name of a known path: it takes all names in that directory that
+ * it covers. False: an exact name does, or "**", or it is longer than a path_wildcard. */
+struct path_wildcard {
+	uint8_t n;
+	char p[PATH_WILDCARD_MAX]; /* as the tree has it */
+};
+bool path_tree_wildcard(const struct path_tree *t, struct span path, struct path_wildcard *out);
+bool path_wildcard_covers(const struct path_wildcard *w, struct span name);
 /* By its exact pattern, or NULL. */
 struct path_entry *path_tree_find_pattern(const struct path_tree *t, struct span pattern);
 /* The nearest known one: the most leading segments in common, then the most seen. Its pattern goes

@@ -156,16 +156,19 @@ def one_round(build, temp, container, storms, settings, rows, counts):
 
 
 def print_storms(storms, rows, counts, o):
-    print(f"CPU seconds of bulkheadd a storm and the second behind it, medians of {o.rounds} rounds; "
-          f"ratio to without (aim x{AIM})")
+    print(f"CPU seconds of bulkheadd a storm and the second behind it, median and least of {o.rounds} rounds; "
+          f"ratios to without (aim x{AIM}; the least is what a busy machine disturbs least)")
     table = {side: {**by, "all": [sum(r) for r in zip(*by.values())]} for side, by in rows.items()}
     for key in [*storms, "all"]:
         what = f"{storms[key][1]} {key}" if key in storms else key
-        base = statistics.median(table["without"][key])
-        print(f"{what:20}" + "  ".join(
-            f"{side} {statistics.median(by[key]):7.3f} s" +
-            (f" x{statistics.median(by[key]) / base:.2f}" if side != "without" else "")
-            for side, by in table.items()), flush=True)
+        base = [f(table["without"][key]) for f in (statistics.median, min)]
+        cells = []
+        for side, by in table.items():
+            cost = [f(by[key]) for f in (statistics.median, min)]
+            ratios = " x{:.2f} x{:.2f}".format(*(c / b for c, b in zip(cost, base)))
+            cells.append(f"{side} {cost[0]:6.3f} {cost[1]:6.3f} s" +
+                         (ratios if side != "without" else ""))
+        print(f"{what:17}" + "  ".join(cells), flush=True)
     for side, (lost, judged, noted) in counts.items():
         print(f"{side}: lost {lost:.0f}, judged {judged:.0f}, noted {noted:.0f}")
 

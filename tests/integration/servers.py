@@ -4,6 +4,7 @@ prepare, then change the user and become the server. Clients reach them over a b
 
 import collections
 import concurrent.futures
+import itertools
 import json
 import os
 import re
@@ -156,9 +157,10 @@ class Switch:
     """A bridge in a network namespace of the run: its clients are there, containers get a cable."""
 
     NET = "10.213.78"
+    numbers = itertools.count(1)
 
     def __init__(self):
-        self.name, self.cables = f"{session.name}-switch", 0
+        self.name, self.cables = f"{session.name}-switch{next(Switch.numbers)}", 0
         session.at_end(self.close)
         run("ip", "netns", "add", self.name)
         made = run("ip", "-n", self.name, "link", "add", "br0", "type", "bridge", check=False)
@@ -190,13 +192,13 @@ class Switch:
 class Server:
     """One of the three, in a container with a health check, as compose files have it."""
 
-    def __init__(self, name, number, switch, host=None):
+    def __init__(self, name, number, switch, host=None, image=None):
         self.name, self.switch, self.number = name, switch, number
         self.address, s = f"{switch.NET}.{number}", SERVERS[name]
         self.id = docker().create(
             f"benign-{name}-{number}", s["command"],
             {"RestartPolicy": {"Name": "always"}, **(host or {})},
-            Image=images()[name],
+            Image=image or images()[name],
             Healthcheck={"Test": ["CMD", *s["health"]], "Interval": 3 * 10 ** 9,
                          "Timeout": 10 ** 10, "Retries": 3}, **s["config"])
         docker().begin(self.id)

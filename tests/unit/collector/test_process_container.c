@@ -97,6 +97,44 @@ static void the_helpers_that_start_a_container_do_not_make_its_init_injected(voi
 	assert_true(do_fork(&w, &runc, &two)->injected);
 }
 
+static struct process *exec_with_mounts(struct world *w, struct actor *a, uint32_t mounts,
+					const char *exe)
+{
+	const struct event_exec x = { .ns = { .mnt = mounts } };
+	const struct strings s = { span_str(exe), SPAN_LIT(""), SPAN_LIT("/") };
+
+	a->seq++;
+	const struct event_head h = head(w, a, EVENT_EXEC);
+
+	return tell(w, &h, &x, &s);
+}
+
+static void a_program_is_executed_inside_with_other_mounts_than_the_runtimes(void **state)
+{
+	enum { OUTSIDE = 50, INSIDE = 51 };
+	AUTO_WORLD w = world(100);
+	struct actor shim = actor(10), runc = child_of(&shim, 20), one = child_of(&runc, 21), init;
+	struct process *p;
+
+	(void)state;
+	do_seed(&w, &shim, "/shim");
+	do_fork(&w, &shim, &runc);
+	assert_false(exec_with_mounts(&w, &runc, OUTSIDE, "/runc")->exec_inside);
+	/* stage 1 makes the mounts before it is counted to the container, and bears the first */
+	p = do_fork(&w, &runc, &one);
+	p->ns.mnt = INSIDE;
+	init = child_of(&one, 22);
+	init.cgroup = init.container = WEB;
+	do_fork(&w, &one, &init);
+	assert_true(exec_with_mounts(&w, &init, INSIDE, "/app")->exec_inside);
+	/* a runtime that executes itself in the container's cgroup is still outside */
+	one = child_of(&runc, 31);
+	one.cgroup = one.container = WEB;
+	do_fork(&w, &runc, &one);
+	assert_false(exec_with_mounts(&w, &one, OUTSIDE, "/runc")->exec_inside);
+	assert_true(exec_with_mounts(&w, &one, INSIDE, "/app")->exec_inside);
+}
+
 static void leaving_the_container_ends_it(void **state)
 {
 	AUTO_WORLD w = world(100);
@@ -208,6 +246,7 @@ int main(void)
 		cmocka_unit_test(an_exec_from_outside_is_injected_and_so_are_its_descendants),
 		cmocka_unit_test(the_first_in_the_hosts_pid_namespace_is_not_injected),
 		cmocka_unit_test(the_helpers_that_start_a_container_do_not_make_its_init_injected),
+		cmocka_unit_test(a_program_is_executed_inside_with_other_mounts_than_the_runtimes),
 		cmocka_unit_test(leaving_the_container_ends_it),
 		cmocka_unit_test(who_comes_back_is_what_it_was),
 		cmocka_unit_test(a_container_knows_its_pid_1),

@@ -408,6 +408,27 @@ static void a_class_is_complete_by_evidence_in_each_phase_alone(void **state)
 	assert_int_equal(b->sets[BASELINE_EXEC].complete_ns[PHASE_STARTUP], T0 + 2 * DAY);
 }
 
+static void a_system_call_that_two_phases_show_is_no_singleton(void **state)
+{
+	static const enum baseline_class both[] = { BASELINE_SYSCALL, BASELINE_EXEC };
+	AUTO(baseline_free) struct baseline *b = nginx();
+	struct path_entry *entry;
+	struct maturity m;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(baseline_note(b, both[i], SPAN_LIT("mremap"), 0, T0, &entry, NULL),
+				 0);
+		entry->seen.windows[PHASE_STEADY] = 1;
+		entry->seen.windows[PHASE_INJECTED] = 4; /* of people, not of the container */
+		baseline_maturity(b, both[i], PHASE_STEADY, T0, &m);
+		assert_int_equal(m.singletons, 1);
+		entry->seen.windows[PHASE_STARTUP] = 1;
+		baseline_maturity(b, both[i], PHASE_STEADY, T0, &m);
+		assert_int_equal(m.singletons, both[i] == BASELINE_EXEC);
+	}
+}
+
 static void few_windows_or_many_singletons_or_no_container_keep_it_learning(void **state)
 {
 	AUTO(baseline_free) struct baseline *b = nginx();
@@ -572,6 +593,7 @@ int main(void)
 		cmocka_unit_test(rejections_have_a_limit_over_all_classes),
 		cmocka_unit_test(a_walk_stops_when_it_is_told_to),
 		cmocka_unit_test(a_class_is_complete_by_evidence_in_each_phase_alone),
+		cmocka_unit_test(a_system_call_that_two_phases_show_is_no_singleton),
 		cmocka_unit_test(few_windows_or_many_singletons_or_no_container_keep_it_learning),
 		cmocka_unit_test(lost_events_void_the_windows_of_their_classes),
 		cmocka_unit_test(nothing_is_complete_of_a_class_that_refused_or_of_a_proposal),

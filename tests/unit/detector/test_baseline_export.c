@@ -121,6 +121,48 @@ static void a_seccomp_profile_allows_what_was_learned_and_what_runtimes_need(voi
 	json_decref(j);
 }
 
+static void a_seccomp_profile_leaves_out_what_the_runtime_alone_was_seen_to_do(void **state)
+{
+	(void)state;
+	begin_baseline("x", "");
+	learn(BASELINE_SYSCALL, "read");
+	learn(BASELINE_SYSCALL, "mount");
+	learn(BASELINE_SYSCALL, "umount2");
+	learn(BASELINE_SYSCALL, "setns");
+	learn(BASELINE_SYSCALL, "pivot_root")->seen.flags = SEEN_ACCEPTED;
+	learn(BASELINE_CALL, "mount:tmpfs");
+	learn(BASELINE_CAPABILITY, "CAP_SYS_ADMIN");
+	json_t *j = profile();
+
+	assert_string_equal(action_of(j, "mount"), "SCMP_ACT_ALLOW");	   /* the container's own */
+	assert_string_equal(action_of(j, "pivot_root"), "SCMP_ACT_ALLOW"); /* a person's word */
+	assert_string_equal(action_of(j, "umount2"), "default");
+	assert_string_equal(action_of(j, "setns"), "default");
+	json_decref(j);
+}
+
+static void a_seccomp_profile_has_no_mounts_of_who_may_not_mount(void **state)
+{
+	(void)state;
+	begin_baseline("x", "");
+	learn(BASELINE_SYSCALL, "read");
+	learn(BASELINE_SYSCALL, "mount");
+	learn(BASELINE_SYSCALL, "unshare");
+	learn(BASELINE_CALL, "mount:proc"); /* of the runtime, but nobody saw that it was */
+	learn(BASELINE_CALL, "unshare:mnt,net");
+	learn(BASELINE_CAPABILITY, "CAP_CHOWN");
+	json_t *j = profile();
+
+	assert_string_equal(action_of(j, "mount"), "default");
+	assert_string_equal(action_of(j, "unshare"), "default");
+	json_decref(j);
+	learn(BASELINE_CALL, "unshare:mnt,user"); /* whoever does that may */
+	j = profile();
+	assert_string_equal(action_of(j, "mount"), "SCMP_ACT_ALLOW");
+	assert_string_equal(action_of(j, "unshare"), "SCMP_ACT_ALLOW");
+	json_decref(j);
+}
+
 static void calls_of_every_phase_are_learned_but_for_rejected_ones(void **state)
 {
 	struct path_entry *entry;
@@ -531,6 +573,8 @@ int main(void)
 		T(what_does_not_fit_leaves_the_buffer_as_it_was),
 		T(json_is_read_back),
 		T(a_seccomp_profile_allows_what_was_learned_and_what_runtimes_need),
+		T(a_seccomp_profile_leaves_out_what_the_runtime_alone_was_seen_to_do),
+		T(a_seccomp_profile_has_no_mounts_of_who_may_not_mount),
 		T(calls_of_every_phase_are_learned_but_for_rejected_ones),
 		T(calls_without_a_name_are_left_out_and_told),
 		T(clone3_says_that_it_is_not_there_unless_it_was_learned),

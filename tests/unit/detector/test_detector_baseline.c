@@ -427,6 +427,70 @@ static void system_calls_of_the_window_that_a_stop_cuts_are_of_the_shut_down(voi
 	assert_int_equal(baseline_of(c)->sets[BASELINE_EXEC].windows[PHASE_STEADY], 1);
 }
 
+static void a_system_call_of_the_start_up_is_known_ever_after_and_a_program_is_not(void **state)
+{
+	struct container *c = box(0, 'a');
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		const enum baseline_class class = k ? BASELINE_EXEC : BASELINE_SYSCALL;
+		struct seen s = { .windows = { [PHASE_STARTUP] = 1 } };
+
+		observer(c)->started_ns = 1; /* long ago */
+		w.config.baseline_startup_s = 1;
+		assert_int_equal(entry_is_known(observer(c), class, &s, PHASE_STEADY), k == 0);
+		s.flags = SEEN_REJECTED;
+		assert_false(entry_is_known(observer(c), class, &s, PHASE_STEADY));
+	}
+}
+
+static void a_system_call_that_does_what_a_known_one_does_is_learned_in_silence(void **state)
+{
+	static const enum seen_phase steady = PHASE_STEADY;
+	struct container *c = box(0, 'a');
+	struct path_entry *entry;
+	struct behaviour b = { .class = BASELINE_SYSCALL, .key = SPAN_LIT("sync_file_range") };
+
+	(void)state;
+	assert_int_equal(baseline_note(baseline_of(c), BASELINE_SYSCALL, SPAN_LIT("fsync"), 0,
+				       unix_ns(), &entry, NULL),
+			 0);
+	entry->seen.windows[PHASE_STEADY] = 9;
+	is_learned(c, MODE_DETECT);
+	observer_take(observer(c), &b, steady, NULL, NULL);
+	assert_int_equal(told("baseline-syscall", NULL), 0);
+	assert_non_null(entry_of(c, BASELINE_SYSCALL, "sync_file_range"));
+	b.key = b.subject = SPAN_LIT("personality");
+	observer_take(observer(c), &b, steady, NULL, NULL);
+	assert_int_equal(told("baseline-syscall", NULL), 1);
+	/* what a person said no to is told, whatever it resembles */
+	entry_of(c, BASELINE_SYSCALL, "sync_file_range")->seen.flags = SEEN_REJECTED;
+	b.key = b.subject = SPAN_LIT("sync_file_range");
+	observer_take(observer(c), &b, steady, NULL, NULL);
+	assert_int_equal(told("baseline-syscall", NULL), 2);
+}
+
+static void the_hosts_mounts_are_our_own_where_the_first_process_is_hidden(void **state)
+{
+	const struct detector_baseline_settings s = { .services = &w.services,
+						      .alerts = w.alerts,
+						      .audit = w.audit };
+	AUTO(detector_baseline_free) struct detector_baseline *d = NULL;
+	char path[256];
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/self", w.proc);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/self/ns", w.proc);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/self/ns/mnt", w.proc);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(detector_baseline_new(&d, &s, NULL), 0);
+	assert_int_equal(d->host_mounts, (uint32_t)st.st_ino);
+}
+
 static void a_slot_that_is_reused_has_an_observer_of_its_own(void **state)
 {
 	struct container *a = box(0, 'a');
@@ -682,6 +746,9 @@ int main(void)
 		TEST(a_container_that_is_started_again_starts_up_though_it_was_made_long_ago),
 		TEST(a_start_that_becomes_known_late_may_lie_before_the_agents),
 		TEST(system_calls_of_the_window_that_a_stop_cuts_are_of_the_shut_down),
+		TEST(a_system_call_of_the_start_up_is_known_ever_after_and_a_program_is_not),
+		TEST(a_system_call_that_does_what_a_known_one_does_is_learned_in_silence),
+		TEST(the_hosts_mounts_are_our_own_where_the_first_process_is_hidden),
 		TEST(a_slot_that_is_reused_has_an_observer_of_its_own),
 		TEST(a_version_that_takes_the_place_of_another_has_verdicts_of_its_own),
 		TEST(a_version_that_runs_keeps_its_place),
