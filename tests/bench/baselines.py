@@ -14,8 +14,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -229,6 +231,7 @@ def main():
     parser.add_argument("--settle", type=float, default=90)
     o = parser.parse_args()
     build = os.path.abspath(o.build)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all is taken away
     temp = tempfile.mkdtemp(prefix="bhbench-")
     os.chmod(temp, 0o755)
     os.makedirs(f"{temp}/lib")

@@ -3,8 +3,8 @@
 other seeds, in new containers, over restarts and at three times the scale then deviates from
 nothing. And their system calls as seccomp profiles: they work under these, and nothing more does.
 
-BULKHEAD_BASELINE_SECONDS lengthens the minute of watching, and the least time of learning with it:
-a baseline cannot know what comes once an hour from less than an hour."""
+BULKHEAD_BASELINE_SECONDS lengthens the minute of watching, and the time of learning with it: a
+baseline cannot know from a minute what comes once in ten."""
 
 import json
 import os
@@ -24,9 +24,10 @@ SCALE = 3
 GRAVE = ("emergency", "alert", "critical", "error", "warning", "notice")
 RESOURCES = ("resource-burst", "resource-anomaly")
 # Windows of a second instead of a minute. Learned is what shows at most one new entry in as many
-# windows as are watched then; two containers, and a start-up that has time for initdb.
-SETTINGS = {"baseline.startup": "20s", "baseline.windows_without_news": f"{SECONDS}",
-            "baseline.minimum_containers": "2", "baseline.minimum_time": f"{SECONDS}s",
+# windows as are watched then, or in a hundred, which is the default; two containers, and a start-up
+# that has time for initdb.
+SETTINGS = {"baseline.startup": "20s", "baseline.windows_without_news": f"{min(SECONDS, 100)}",
+            "baseline.minimum_containers": "2", "baseline.minimum_time": f"{SECONDS // 2}s",
             "baseline.upgrade_time": "20s"}
 
 
