@@ -232,8 +232,8 @@ $(FUZZ_DIR)/obj/%.o: %.c Makefile
 $(FUZZ_DIR)/libfuzz.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(FUZZ_SRC))
 $(FUZZ_DIR)/fuzz_%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/libfuzz.a
 	$(call say,LD,$@)
-	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -ljansson -lseccomp -lpcre2-8 \
-		-lzstd -lm
+	$(Q)clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -ljansson -lnettle \
+		-lseccomp -lpcre2-8 -lzstd -lm
 fuzz: $(FUZZERS)
 	@:
 

@@ -8,7 +8,7 @@ set -u
 make=${MAKE:-make}
 jobs=-j$(nproc)
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.failures"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # Under sudo the build belongs to the user who called it.
@@ -25,12 +25,23 @@ number() {
 	sed -n "s/^\(.*, \)\{0,1\}\([0-9][0-9]*\) $1\(,.*\)\{0,1\}\$/\2/p" "$log" | tail -n 1
 }
 
+# The lines that name what failed, with the last word of Python's trace: the end of a long log is
+# what a reader of continuous integration gets to see.
+failures() {
+	awk '/^(ok|SKIP|==) / { inside = 0 }
+		/^FAIL / { inside = 1; print; next }
+		/^\[  FAILED  \] [^0-9]|^not ok - |: FAILED|^make.*Error |: undefined reference/ { print; next }
+		/^--- log/ { inside = 0 }
+		inside && /^[A-Za-z_.]+(Error|Expired|Exception|Unable)(:|$)/ { print "    " substr($0, 1, 600) }'
+}
+
 passed=0 failed=0 skipped=0
 # Runs a command and adds up its counts; one that ends without any counts as a failure.
 count() {
 	{ "$@" 2>&1; echo "$?" >"$log.status"; } | tee "$log"
 	status=$(cat "$log.status")
 	rm -f "$log.status"
+	failures <"$log" >>"$log.failures"
 	p=$(number passed) f=$(number failed) s=$(number skipped)
 	if [ -z "$p" ] || { [ "$status" -ne 0 ] && [ "${f:-0}" -eq 0 ]; }; then
 		f=1
@@ -39,6 +50,10 @@ count() {
 }
 
 finish() {
+	if [ -s "$log.failures" ]; then
+		echo "== what failed"
+		cat "$log.failures"
+	fi
 	if [ "$skipped" -gt 0 ]; then
 		echo "$passed passed, $failed failed, $skipped skipped"
 	else
