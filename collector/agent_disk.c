@@ -194,23 +194,34 @@ static bool disk_is_due(const struct container *c, const struct member *m, uint6
 	return !idle || now - m->disk_due_ns >= DISK_AT_LEAST_S * NS_PER_S;
 }
 
-/* The next in turn whose walk is due; one that ran nothing since its last walk waits for
- * DISK_AT_LEAST_S. */
+static struct container *disk_chosen(struct agent *a, struct container *c, uint64_t now)
+{
+	struct member *m = member_of(c);
+
+	m->disk_due_ns = now + a->config.disk_interval_ms * NS_PER_MS;
+	m->disk_cpu_ns = c->sample.cpu_usage_ns;
+	return c;
+}
+
+/* First the newest of those that were never measured: somebody may look at it, and big layers of
+ * others may take minutes. Then the next in turn whose walk is due; one that ran nothing since its
+ * last walk waits for DISK_AT_LEAST_S. */
 static struct container *disk_pick(struct agent *a, uint64_t now)
 {
 	struct container *const *list;
 	size_t n = container_table_live(a->table, &list);
 
+	for (size_t i = n; i-- > 0;)
+		if (!member_of(list[i])->disk_due_ns &&
+		    disk_is_due(list[i], member_of(list[i]), now))
+			return disk_chosen(a, list[i], now);
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (a->disk_at + i) % n;
-		struct member *m = member_of(list[at]);
 
-		if (!disk_is_due(list[at], m, now))
+		if (!disk_is_due(list[at], member_of(list[at]), now))
 			continue;
 		a->disk_at = at + 1;
-		m->disk_due_ns = now + a->config.disk_interval_ms * NS_PER_MS;
-		m->disk_cpu_ns = list[at]->sample.cpu_usage_ns;
-		return list[at];
+		return disk_chosen(a, list[at], now);
 	}
 	return NULL;
 }

@@ -66,7 +66,11 @@ def main():
     count = {"passed": 0, "failed": 0, "skipped": 0}
     session.open()
     try:
+        file = None
         for title, fn in tests:
+            if file not in (None, fn.__module__):
+                session.end_file()
+            file = fn.__module__
             run_one(title, fn, count)
     finally:
         session.close()

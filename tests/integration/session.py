@@ -144,7 +144,7 @@ class Session:
     def __init__(self):
         self.name = f"{PREFIX}{os.getpid()}"
         self.folder = os.path.join(BASE, self.name)
-        self._undo = []
+        self._undo, self._undo_file = [], []
         self._closed = False
 
     def open(self):
@@ -182,6 +182,21 @@ class Session:
         """fn is called when the run ends, the last registered first."""
         self._undo.append(fn)
 
+    def at_file_end(self, fn):
+        """The same when the tests of this file are done: what is costly stands in nobody's way."""
+        self._undo_file.append(fn)
+
+    def end_file(self):
+        self._undone(self._undo_file)
+
+    @staticmethod
+    def _undone(what):
+        while what:
+            try:
+                what.pop()()
+            except Exception as problem:  # the rest must go all the same
+                print(f"clean-up: {problem!r}", file=sys.stderr)
+
     def start(self, argv, log, **more):
         """Starts a daemon that ends with this run; its output goes to the file `log`."""
         with open(log, "ab") as out:
@@ -195,11 +210,8 @@ class Session:
         self._closed = True
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sig, signal.SIG_IGN)  # the clean-up is not to be cut short
-        while self._undo:
-            try:
-                self._undo.pop()()
-            except Exception as problem:  # the rest must go all the same
-                print(f"clean-up: {problem!r}", file=sys.stderr)
+        self.end_file()
+        self._undone(self._undo)
         reclaim(self.folder)
 
 

@@ -78,7 +78,7 @@ class World:
             docker().api("POST", f"/images/{tag}/tag?repo={own(name)}&tag=1", ok=(201,))
         self.agent, self.switch = Learning(**SETTINGS), Switch()
         self.servers, self.number, self.done, self.learned_in = {}, 1, {}, {}
-        session.at_end(self.close)
+        session.at_file_end(self.close)
         begin = time.monotonic()
         for seed in (1, 2):  # two containers of each, restarted in between
             self.deploy()

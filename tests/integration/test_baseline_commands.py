@@ -31,7 +31,7 @@ class World:
     def __init__(self):
         self.agent = Learning(**SOON)
         self.box = Place("commanded", {}, Image=commanded())
-        session.at_end(self.close)
+        session.at_file_end(self.close)
         wait_until(self.ours, 10, "a baseline of the image")
         self.agent.until_mode(IMAGE, "detect", 90, lambda: usual_work(self.box))
         wait_until(self.version_is_learned, 60, "the version learned", step=0.3)

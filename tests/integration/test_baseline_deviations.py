@@ -90,7 +90,7 @@ class World:
         self.agent = Learning()
         self.box = Place("learned", {**HOST}, Image=place_image())
         self.box.address("10.77.0.1")
-        session.at_end(self.close)
+        session.at_file_end(self.close)
         wait_until(lambda: any(b["repository"].endswith(IMAGE) for b in
                                self.agent.api()["baselines"]), 10, "a baseline of the image")
         self.agent.until_mode(IMAGE, "detect", 90, lambda: usual_work(self.box))

@@ -20,7 +20,7 @@ class World:
         self.agent = Learning(**{**MANY, **settings})
         self.others = []
         self.box = Place("enforced", {"Tmpfs": {"/mem": "rw,exec"}}, Image=place_image())
-        session.at_end(self.close)
+        session.at_file_end(self.close)
         wait_until(lambda: any(b["repository"].endswith(IMAGE) for b in
                                self.agent.api()["baselines"]), 10, "a baseline of the image")
         early = self.agent.cli("mode", IMAGE, "enforce", check=False)

@@ -38,7 +38,7 @@ class World:
         need("ip", "nsenter")
         disk = real_disk(docker().folder)
         self.switch, self.boxes = Switch(), {}
-        session.at_end(self.close)
+        session.at_file_end(self.close)
         # A limit that is never met: some kernels count only on disks with a limit set.
         limit = [{"Path": disk, "Rate": 8 << 30}]
         parent = preferred_cgroup("uses")  # else a busy machine gives no burst of the processor
