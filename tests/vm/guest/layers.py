@@ -39,6 +39,8 @@ class Layer:
         self.events = importlib.import_module("events")
         self.events.LIMIT *= SLOW
         self.events.Reader.wait.__defaults__ = (self.events.LIMIT, 0)
+        self.events.Serving.call.__defaults__ = (20 * SLOW,)
+        self.events.Box.run.__kwdefaults__ = {"timeout": 20 * SLOW}
         self.events.agent = runtimes.once(self._agent)
         self.events.Agent = self.new_agent
         for name in NAMES[2:]:
