@@ -36,9 +36,11 @@ static const char alerts_help[] =
 	"       bulkhead alerts show ID [--json] [--socket PATH]\n"
 	"       bulkhead alerts flight ID [--json] [--socket PATH]\n"
 	"       bulkhead alerts ack ID [--comment TEXT] [--socket PATH]\n"
-	"Shows the newest alerts, each once with the newest that is known of it; or all of one; or\n"
+	"Shows the newest alerts, each once with the newest that is known of it; or all of one; "
+	"or\n"
 	"what was recorded when it fired: processes, what they had open, files changed; or says\n"
-	"that somebody looks after one.\n\n" FILTER_HELP "      --comment TEXT  for ack\n" SOCKET_HELP;
+	"that somebody looks after one.\n\n" FILTER_HELP
+	"      --comment TEXT  for ack\n" SOCKET_HELP;
 static const char log_help[] =
 	"Usage: bulkhead log [--audit] [OPTION...]\n"
 	"Shows the newest alerts; with --audit who started, stopped and entered containers, shell\n"
@@ -81,7 +83,50 @@ static void add_process(struct buf *out, const json_t *p)
 		buf_printf(out, "[%llu]", (unsigned long long)pid);
 }
 
-void cli_alert_text(const json_t *a, const struct cli_terminal *to, struct buf *out)
+/* So much of one, that a line stays a line; JSON has all of it. */
+#define FACTS_SHOWN 8
+#define NAME_SHOWN  32
+#define VALUE_SHOWN 96
+
+static void add_cut(struct buf *out, const char *text, size_t most)
+{
+	struct span s = span_str(text);
+	const bool cut = s.n > most;
+
+	if (cut)
+		s.n = most;
+	while (cut && s.n && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
+		s.n--; /* not within a character */
+	buf_add_visible(out, s);
+	buf_add_str(out, cut ? "..." : "");
+}
+
+/* "  (by root, from learn, to detect)" */
+static void add_facts(struct buf *out, const json_t *facts)
+{
+	unsigned shown = 0;
+	size_t i;
+	json_t *f;
+
+	json_array_foreach(facts, i, f)
+	{
+		const char *name = cli_get_text(f, "name"), *value = cli_get_text(f, "value");
+
+		if (!name || !value || !*value)
+			continue;
+		if (shown == FACTS_SHOWN) {
+			buf_add_str(out, ", ...");
+			break;
+		}
+		buf_add_str(out, shown++ ? ", " : "  (");
+		add_cut(out, name, NAME_SHOWN);
+		buf_add_char(out, ' ');
+		add_cut(out, value, VALUE_SHOWN);
+	}
+	buf_add_str(out, shown ? ")" : "");
+}
+
+static void add_record(const json_t *a, const struct cli_terminal *to, bool facts, struct buf *out)
 {
 	const json_t *c = json_object_get(a, "container");
 	const char *severity = cli_get_text(a, "severity"), *state = cli_get_text(a, "state");
@@ -99,6 +144,8 @@ void cli_alert_text(const json_t *a, const struct cli_terminal *to, struct buf *
 	add_word(out, "  ", cli_get_text(a, "rule"));
 	add_word(out, "  ", cli_get_text(a, "title"));
 	add_process(out, json_object_get(a, "process"));
+	if (facts)
+		add_facts(out, json_object_get(a, "evidence"));
 	if (cli_get_u64(a, "count", &count) && count > 1)
 		buf_printf(out, "  (%llu times)", (unsigned long long)count);
 	if (state && (strcmp(state, "firing") == 0 || strcmp(state, "resolved") == 0))
@@ -109,6 +156,16 @@ void cli_alert_text(const json_t *a, const struct cli_terminal *to, struct buf *
 		buf_add_str(out, "  acknowledged");
 	add_word(out, "  ", cli_get_text(a, "id"));
 	buf_add_char(out, '\n');
+}
+
+void cli_alert_text(const json_t *a, const struct cli_terminal *to, struct buf *out)
+{
+	add_record(a, to, false, out);
+}
+
+void cli_audit_text(const json_t *a, const struct cli_terminal *to, struct buf *out)
+{
+	add_record(a, to, true, out);
 }
 
 /* --- asking ------------------------------------------------------------------------------------
@@ -142,7 +199,7 @@ static int print_list(const struct question *q, const json_t *answer, bool oldes
 			buf_add_str(&out, text);
 			buf_add_char(&out, '\n');
 		} else if (!q->json) {
-			cli_alert_text(a, &to, &out);
+			add_record(a, &to, q->audit, &out);
 		}
 		free(text);
 	}

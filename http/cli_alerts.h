@@ -11,5 +11,7 @@ int cli_silence(int argc, char **argv);
 
 /* One alert as a line for people; nothing of it reaches a terminal unescaped. */
 void cli_alert_text(const json_t *a, const struct cli_terminal *to, struct buf *out);
+/* The same with its facts: the first eight, each cut. */
+void cli_audit_text(const json_t *a, const struct cli_terminal *to, struct buf *out);
 
 #endif
