@@ -324,6 +324,7 @@ void response_tick(struct response *r)
 {
 	const uint64_t now = response_boot_ns(r);
 
+	recover_again(r);
 	for (unsigned i = r->n; i-- > 0;) {
 		struct entry *e = r->list[i];
 

@@ -131,7 +131,9 @@ DEFINE_AUTO(response, response_free)
 void response_set_limits(struct response *r, const struct response_limits *l); /* for new ones */
 
 /* At start, before anything else: undoes what an earlier run of this boot left, forgets what is of
- * another boot. Waits for the disk. How many were undone, or -errno: the folder cannot be read. */
+ * another boot. Waits for the disk. How many were undone, or -errno: the folder cannot be read.
+ * response_tick() tries again what could not be read, or found no room: after a second, then ever
+ * more rarely, at last once a minute. */
 int response_recover(struct response *r, struct err *e);
 
 /* 0: it is on its way, told() says how it went. -EALREADY: it is so already, by us (the lease
@@ -170,6 +172,7 @@ struct response_stats {
 	uint64_t undone, failed, left, recovered, damaged,
 		forgotten; /* forgotten: of another boot */
 	uint64_t journal_errors;
+	uint64_t recover_errors; /* times that something an earlier run left could not be read */
 	uint64_t kills, kills_missed; /* missed: gone, or the number was another's */
 };
 struct response_stats response_stats(const struct response *r);

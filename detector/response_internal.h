@@ -146,6 +146,9 @@ struct response {
 	struct entry *list[RESPONSE_MAX];
 	unsigned n;
 	bool waiting; /* for the disk: at start and at the end */
+	/* What an earlier run left could not be read whole: tried again then. wait 0: nothing is
+	 * left */
+	uint64_t recover_at_ns, recover_wait_ns;
 	struct response_stats stats;
 };
 
@@ -160,5 +163,8 @@ void entry_begin(struct entry *e); /* writes its file, then makes the change */
 void entry_undo(struct entry *e, enum response_reason why);
 void entry_remove(struct entry *e);			   /* its file; it may be gone afterwards */
 void entry_renew(struct entry *e, enum response_action a); /* its lease */
+
+/* response_recover.c: each second */
+void recover_again(struct response *r);
 
 #endif

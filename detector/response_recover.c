@@ -3,11 +3,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "collector/base/clock.h"
 #include "detector/response_internal.h"
+
+#define RECOVER_AGAIN_NS NS_PER_S	 /* after the first failure; then twice as long each time */
+#define RECOVER_MOST_NS	 (60 * NS_PER_S) /* at most */
 
 struct recovery {
 	struct response *r;
 	unsigned undone;
+	unsigned left; /* files that are to be looked at again */
 };
 
 static void tell(struct response *r, enum response_event_kind kind, const char *id,
@@ -27,15 +32,19 @@ static void tell(struct response *r, enum response_event_kind kind, const char *
 		r->set.told(r->set.ctx, &ev);
 }
 
-/* Its file keeps it for a later start, which may have room. */
-static void refuse(struct response *r, const char *id, struct record *rec)
+/* Its file keeps it until there is room. */
+static void refuse(struct recovery *v, const char *id, struct record *rec)
 {
+	struct response *r = v->r;
 	struct err why;
 
+	v->left++;
+	record_release(rec);
+	if (r->recover_wait_ns) /* told at the first time */
+		return;
 	err_set(&why, ENOSPC, "there are %d responses already", RESPONSE_MAX);
 	r->stats.refused++;
 	tell(r, RESPONSE_FAILED, id, &why);
-	record_release(rec);
 }
 
 static void recover_one(struct recovery *v, const char *id, struct record *rec)
@@ -52,7 +61,7 @@ static void recover_one(struct recovery *v, const char *id, struct record *rec)
 	struct entry *e = r->n < RESPONSE_MAX ? entry_new(r) : NULL;
 
 	if (!e) {
-		refuse(r, id, rec);
+		refuse(v, id, rec);
 		return;
 	}
 	const uint64_t undone = r->stats.undone;
@@ -65,13 +74,28 @@ static void recover_one(struct recovery *v, const char *id, struct record *rec)
 	v->undone += r->stats.undone > undone;
 }
 
+/* Of this run, or found before. */
+static bool is_ours(const struct response *r, const char *id)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (strcmp(r->list[i]->rec.id, id) == 0)
+			return true;
+	return false;
+}
+
 static void on_file(void *ctx, const char *id, struct span text, const struct err *e_read)
 {
 	struct recovery *v = ctx;
 	struct record rec = { .n = 0 };
 	struct err why = { "" };
+
+	if (is_ours(v->r, id))
+		return;
 	int r = e_read ? -EIO : record_parse(text, &rec, &why);
 
+	v->left += e_read != NULL;
+	if (e_read && v->r->recover_wait_ns)
+		return; /* told at the first time */
 	if (r == -EBADMSG) {
 		tell(v->r, RESPONSE_DAMAGED, id, &why);
 		recover_one(v, id, &rec);
@@ -94,5 +118,25 @@ int response_recover(struct response *r, struct err *e)
 	int result = journal_each(r->set.state_fd, on_file, &v, e);
 
 	r->waiting = false;
+	if (result == 0 && v.left == 0) {
+		r->recover_wait_ns = 0;
+		return (int)v.undone;
+	}
+	r->stats.recover_errors++;
+	r->recover_wait_ns = r->recover_wait_ns ? 2 * r->recover_wait_ns : RECOVER_AGAIN_NS;
+	if (r->recover_wait_ns > RECOVER_MOST_NS)
+		r->recover_wait_ns = RECOVER_MOST_NS;
+	r->recover_at_ns = response_boot_ns(r) + r->recover_wait_ns;
 	return result < 0 ? result : (int)v.undone;
+}
+
+void recover_again(struct response *r)
+{
+	if (!r->recover_wait_ns || response_boot_ns(r) < r->recover_at_ns)
+		return;
+	/* what the worker is writing looks like the half file of a run that died */
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->list[i]->busy)
+			return;
+	response_recover(r, NULL);
 }

@@ -465,6 +465,92 @@ static void a_file_that_cannot_be_removed_is_tried_again(void **state)
 	assert_string_equal(journal_file(b, ".json"), "");
 }
 
+static void what_could_not_be_recovered_is_tried_again_ever_more_rarely(void **state)
+{
+	AUTO_BOX struct box *b = box_make(V2_TREE, true);
+	char path[256], away[256];
+
+	(void)state;
+	in_child(b, -1, freeze);
+	snprintf(path, sizeof(path), "%s/state/responses", b->t.path);
+	snprintf(away, sizeof(away), "%s/state/away", b->t.path);
+	assert_int_equal(rename(path, away), 0);
+	tree_write(&b->t, "state/responses", "x", 1);
+	box_open(b);
+	assert_int_equal(response_recover(b->r, NULL), -ENOTDIR);
+	response_tick(b->r); /* not at once */
+	assert_int_equal(response_stats(b->r).recover_errors, 1);
+	b->now_ns += NS_PER_S;
+	response_tick(b->r);
+	assert_int_equal(response_stats(b->r).recover_errors, 2);
+	b->now_ns += NS_PER_S;
+	response_tick(b->r);
+	assert_int_equal(response_stats(b->r).recover_errors, 2);
+	for (unsigned i = 0; i < 3600; i++) {
+		b->now_ns += NS_PER_S;
+		response_tick(b->r);
+	}
+	assert_true(response_stats(b->r).recover_errors > 60);
+	assert_true(response_stats(b->r).recover_errors < 70);
+	assert_string_equal(box_read(b, FREEZE), "1");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(away, path), 0);
+	b->now_ns += 60 * NS_PER_S;
+	response_tick(b->r);
+	assert_string_equal(box_read(b, FREEZE), "0");
+	assert_int_equal(box_last(b)->kind, RESPONSE_UNDONE);
+	assert_int_equal(box_last(b)->reason, RESPONSE_CRASH);
+	assert_string_equal(journal_file(b, ""), "");
+	const uint64_t errors = response_stats(b->r).recover_errors;
+
+	b->now_ns += 600 * NS_PER_S; /* and it is over */
+	response_tick(b->r);
+	assert_int_equal(response_stats(b->r).recover_errors, errors);
+}
+
+static void what_this_run_did_is_no_leftover_when_recovery_is_tried_again(void **state)
+{
+	AUTO_BOX struct box *b = box_make(V2_TREE "@ state/responses\nin the way\n", true);
+	char path[256];
+
+	(void)state;
+	box_open(b);
+	assert_int_equal(response_recover(b->r, NULL), -ENOTDIR);
+	snprintf(path, sizeof(path), "%s/state/responses", b->t.path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(box_begin(b, RESPONSE_FREEZE), 0);
+	b->now_ns += 2 * NS_PER_S;
+	response_tick(b->r);
+	assert_string_equal(box_read(b, FREEZE), "1");
+	assert_string_not_equal(journal_file(b, ".json"), "");
+	assert_int_equal(response_stats(b->r).active, 1);
+}
+
+static void a_file_that_cannot_be_read_is_told_once_and_tried_again(void **state)
+{
+	AUTO_BOX struct box *b = box_make(V2_TREE, true);
+	char path[512], away[256];
+
+	(void)state;
+	in_child(b, -1, freeze);
+	snprintf(path, sizeof(path), "%s/%s", b->t.path, journal_file(b, ".json"));
+	snprintf(away, sizeof(away), "%s/state/away", b->t.path);
+	assert_int_equal(rename(path, away), 0);
+	assert_int_equal(mkdir(path, 0700), 0); /* what cannot be read as a file */
+	box_open(b);
+	assert_int_equal(response_recover(b->r, NULL), 0);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(box_last(b)->kind, RESPONSE_DAMAGED);
+	b->now_ns += NS_PER_S;
+	response_tick(b->r);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rename(away, path), 0);
+	b->now_ns += 2 * NS_PER_S;
+	response_tick(b->r);
+	assert_string_equal(box_read(b, FREEZE), "0");
+}
+
 static void the_folder_is_roots_alone(void **state)
 {
 	AUTO_BOX struct box *b = box_make(V2_TREE, true);
@@ -500,6 +586,9 @@ int main(void)
 		cmocka_unit_test(on_a_full_disk_nothing_begins_but_all_ends),
 		cmocka_unit_test(a_folder_that_cannot_be_used_keeps_things_from_beginning),
 		cmocka_unit_test(a_file_that_cannot_be_removed_is_tried_again),
+		cmocka_unit_test(what_could_not_be_recovered_is_tried_again_ever_more_rarely),
+		cmocka_unit_test(what_this_run_did_is_no_leftover_when_recovery_is_tried_again),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_told_once_and_tried_again),
 		cmocka_unit_test(the_folder_is_roots_alone),
 	};
 
