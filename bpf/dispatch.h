@@ -54,7 +54,7 @@ static __always_inline int is_flood(const struct call *c)
 	}
 	if (++f->n <= FLOOD_MAX)
 		return 0;
-	count_drop(DROP_FLOOD, c->type);
+	count_loss(DROP_FLOOD, c->type, owner_of(&c->entry, c->known, c->type));
 	return 1;
 }
 

@@ -301,7 +301,8 @@ __noinline int judge_exec(struct call *c, struct program *p)
 		int answer = judge_script(image, p->script);
 
 		if (answer == SCRIPT_UNREAD)
-			count_drop(DROP_NESTED, EVENT_EXEC);
+			count_loss(DROP_NESTED, EVENT_EXEC,
+				   owner_of(&c->entry, c->known, EVENT_EXEC));
 		if (answer == SCRIPT_UNKNOWN)
 			v = VERDICT_NONE;
 	}

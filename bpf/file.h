@@ -340,6 +340,27 @@ __noinline __u64 hash_user_name(__u64 raw)
 	return n < 0 || n >= 256 ? 0 : hash | 1;
 }
 
+/* A file that user space has seen opened and found to say nothing, opened again by whomever. By way
+ * of /proc it may say something: another's root is looked into. */
+__noinline int is_dull(struct call *c, struct repeat_key *k, __u64 raw)
+{
+	char way[6] = {};
+
+	if (!c || !k || !(switches.dull_mask & EVENT_BIT(EVENT_OPEN)) || !c->known ||
+	    c->entry.kind != ENTRY_CONTAINER || k->access & ACCESS_CREATE)
+		return 0;
+	struct dull_key d = { .container = c->entry.container,
+			      .inode = k->inode,
+			      .device = k->device,
+			      .access = k->access };
+
+	if (!bpf_map_lookup_elem(&dull, &d))
+		return 0;
+	bpf_probe_read_user(way, sizeof(way), (const void *)raw);
+	return way[0] != '/' || way[1] != 'p' || way[2] != 'r' || way[3] != 'o' || way[4] != 'c' ||
+	       way[5] != '/';
+}
+
 static __always_inline int not_opened(struct call *c, struct opening *o);
 
 /* 1: another thread has closed it, what was asked for is to be told. */
@@ -362,6 +383,10 @@ static __always_inline int opened(struct call *c, struct opening *o)
 	/* a file that was made is new, whatever its number was used for before */
 	if (name && !(o->access & ACCESS_CREATE) && is_repeat(c, &k))
 		return 0;
+	if (is_dull(c, &k, o->raw)) {
+		count_drop(DROP_VERDICT, EVENT_OPEN);
+		return 0;
+	}
 	struct vfsmount *mnt = BPF_CORE_READ(f, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(f, f_path.dentry);
 

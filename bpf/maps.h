@@ -66,6 +66,13 @@ struct {
 	__type(value, __u32); /* enum verdict */
 } peers SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DULL_MAX);
+	__type(key, struct dull_key);
+	__type(value, __u32);
+} dull SEC(".maps");
+
 /* Tasks that came into a container from outside, and their descendants. With the task's own memory:
  * there is no limit that somebody could reach, and it goes when the task goes. */
 struct {
@@ -130,11 +137,22 @@ struct {
 	__type(value, struct flood);
 } floods SEC(".maps");
 
+/* Types of which something was lost, by container; taken by user space. Index: as in floods. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLOTS_MAX + 1);
+	__type(key, __u32);
+	__type(value, __u64); /* EVENT_BIT */
+} losses SEC(".maps");
+
 /* Where a record is made: the stack has 512 bytes. */
 struct scratch {
 	__u32 busy;    /* taken by compare and swap: preemption does not nest in order */
 	__u32 used;    /* bytes of the record so far */
 	__u64 root_sb; /* of the last path that was walked: the file system that "/" is on */
+	__u32 owner;   /* index into losses */
+	__u32 reserved;
 	char record[EVENT_MAX_BYTES];
 };
 struct {
@@ -173,6 +191,29 @@ static __always_inline void count_drop(__u32 reason, __u32 type)
 
 	if (c && reason < DROP_COUNT && type < EVENT_TYPE_COUNT)
 		c->dropped[reason][type]++;
+}
+
+/* Index into losses. What the host does is evidence for no container, and lies beyond the map; but
+ * a child may be born into one. */
+static __always_inline __u32 owner_of(const struct cgroup_entry *e, __u32 known, __u32 type)
+{
+	return known && e->kind == ENTRY_HOST && type != EVENT_FORK ? ~0U : e->slot + 1;
+}
+
+static __always_inline void note_loss(__u32 owner, __u32 type)
+{
+	__u32 index = owner;
+	__u64 *lost = bpf_map_lookup_elem(&losses, &index);
+
+	if (lost && !(*lost & EVENT_BIT(type)))
+		__sync_fetch_and_or(lost, EVENT_BIT(type));
+}
+
+/* What a container did and nobody is told: it is no evidence of what the container does not do. */
+static __always_inline void count_loss(__u32 reason, __u32 type, __u32 owner)
+{
+	count_drop(reason, type);
+	note_loss(owner, type);
 }
 
 #endif

@@ -80,15 +80,16 @@ static __always_inline struct scratch *record_begin_bare(const struct call *c, _
 							 __u32 fixed)
 {
 	if (!has_room(type)) {
-		count_drop(DROP_SHED, type);
+		count_loss(DROP_SHED, type, owner_of(&c->entry, c->known, type));
 		return NULL;
 	}
 	struct scratch *s = take_scratch();
 
 	if (!s) {
-		count_drop(DROP_NESTED, type);
+		count_loss(DROP_NESTED, type, owner_of(&c->entry, c->known, type));
 		return NULL;
 	}
+	s->owner = owner_of(&c->entry, c->known, type);
 	struct event_head *h = record_head(s);
 
 	__builtin_memset(h, 0, sizeof(*h));
@@ -142,12 +143,10 @@ static __always_inline int record_send(struct scratch *s)
 	h->size = bytes;
 	int lost = bpf_ringbuf_output(&events, s->record, bytes, flags) != 0;
 
-	if (c && type < EVENT_TYPE_COUNT) {
-		if (lost)
-			c->dropped[DROP_FULL][type]++;
-		else
-			c->sent[type]++;
-	}
+	if (lost)
+		count_loss(DROP_FULL, type, s->owner);
+	else if (c && type < EVENT_TYPE_COUNT)
+		c->sent[type]++;
 	drop_scratch(s);
 	return !lost;
 }

@@ -10,6 +10,7 @@
 #define REPEATS_MAX	  131072 /* known repeats, least recently used go */
 #define VERDICTS_MAX	  65536
 #define PEERS_MAX	  16384
+#define DULL_MAX	  16384 /* files that nobody wants to hear of, least recently used go */
 #define FLOWS_MAX	  65536 /* TCP connections whose owner is remembered */
 #define HOST_PREFIXES_MAX 4096
 #define HOST_NAMES_MAX	  4096
@@ -144,6 +145,15 @@ struct peer_key {
 #define PEER_PREFIX 64 /* bits before the address */
 _Static_assert(sizeof(struct peer_key) == 28, "no padding in a key");
 
+/* Map `dull`: files of a container whose being opened says nothing to anybody. */
+struct dull_key {
+	__u64 container; /* as in struct cgroup_entry */
+	__u64 inode;
+	__u32 device;
+	__u32 access; /* enum event_access: exactly so; what is created is never dull */
+};
+_Static_assert(sizeof(struct dull_key) == 24, "no padding in a key");
+
 enum deny_switch { /* what is looked at before it happens */
 		   DENIES_OPEN = 1 << 0,
 		   DENIES_EXEC = 1 << 1,
@@ -178,6 +188,7 @@ struct sensor_switches {
 	__u64 shed_at[EVENT_TYPE_COUNT]; /* bytes in the buffer from which a type is shed; 0: never
 					  */
 	__u64 repeat_mask;		 /* types of which repeats are dropped */
+	__u64 dull_mask;		 /* types of which what is dull is dropped */
 	__u32 minute;			 /* stamps of repeats */
 	__u32 quiet;			 /* user space looks by a timer: no wake-up a record */
 	__u32 own_pid;			 /* the agent itself is not observed */

@@ -32,6 +32,7 @@ struct agent_wants {
 	uint64_t container, host; /* types of events, EVENT_BIT */
 	uint64_t names;	    /* types whose names are looked up where the kernel told a text alone */
 	uint32_t retell_ms; /* a repeat is told again so much later; 0: never */
+	uint64_t dull;	    /* types of which it does not want what service `dull` named */
 	bool learn_syscalls;	       /* which calls containers make is noted */
 	bool raw_names;		       /* opens of one file by another name are no repeats */
 	bool host_all_paths;	       /* of the host's file events: all, or those of these paths */
@@ -92,8 +93,12 @@ struct agent_services {
 	bool (*can_deny)(struct agent *a);
 	const char *(*layer)(struct agent *a); /* "off", "tracepoint", "trampoline" */
 
-	/* Types of which something was lost since the last call. */
-	uint64_t (*lost)(struct agent *a);
+	/* What this open says is nothing to the judge, and will be nothing whoever opens the file
+	 * so again: then it is not told any more, unless somebody else wants opens. */
+	void (*dull)(struct agent *a, const struct event_view *v);
+	/* Types of which something of this container was lost since the last call for it. What
+	 * nobody knows whose it was counts for all. */
+	uint64_t (*lost)(struct agent *a, struct container *c);
 	/* Calls that the container made since the last call; false: they are not noted. */
 	bool (*syscalls)(struct agent *a, struct container *c, uint64_t words[SYSCALL_WORDS]);
 };
@@ -170,11 +175,21 @@ struct baselines_state { /* of what images normally do */
 	const char *const *modes, *const *action_names; /* ended by NULL */
 	uint64_t by_mode[BASELINES_MODES];
 	uint64_t actions[BASELINES_ACTIONS]; /* that enforcement took */
+	uint64_t complete;		     /* images of which all is learned */
 	uint64_t observed;		     /* containers */
+	uint64_t without_image;		     /* of them: what image it is is not known */
+	uint64_t sandboxes;		     /* of them: pause containers, which have no baseline */
 	uint64_t events, noted, judged, deviations, held, not_learned, runtime;
 	uint64_t killed, late_kills, denied, wrongly_killed, tripped;
 	uint64_t entries_refused, bytes, unwritten, write_errors, set_aside;
 	uint64_t responses_stuck; /* what was done to a container and could not be undone */
+	uint64_t recover_errors;  /* what an earlier run did could not be read */
+	uint64_t unresolved;	  /* changes of files whose path was not known */
+	uint64_t shortened;	  /* entries too long to be kept whole */
+	uint64_t usage_refused;	  /* series of resources for which there was no memory */
+	uint64_t learned_held;	  /* what was still learned, beyond the one told in an hour */
+	uint64_t breaker_actions, breaker_image, breaker_host, breaker_death;
+	uint64_t breaker_recent; /* actions of the last minute */
 };
 
 struct flights_state {			   /* recordings of what led to alerts */

@@ -72,12 +72,25 @@ bool agent_sensor_learns_syscalls(const struct agent *a)
 	return learns;
 }
 
+/* What is dull to one is dropped when no other asked for the type. */
+static uint64_t dull_types(const struct agent *a, uint64_t subscribed)
+{
+	uint64_t dull = 0, wanted = subscribed | mask_of_list(&a->config.sensor_extra);
+
+	for (size_t i = 0; i < WANTS_OWNERS; i++) {
+		dull |= a->wants[i].dull;
+		wanted |= a->wants[i].container & ~a->wants[i].dull;
+	}
+	return dull & ~wanted;
+}
+
 static void set_masks(struct agent *a, uint64_t subscribed)
 {
 	struct sensor_switches *w = sensor_switches(a->sensor->kernel);
 	const uint64_t always = mask_of_class(EVENT_CLASS_PROCESS);
 	const uint64_t all = mask_of_class(EVENT_CLASS_FILE) | mask_of_class(EVENT_CLASS_NETWORK) |
 			     mask_of_class(EVENT_CLASS_ISOLATION);
+	const uint64_t asked = subscribed;
 	uint64_t many = EVENT_FILTER_ON_DEMAND & ~mask_of_list(&a->config.sensor_extra);
 
 	if (!a->config.sensor_payloads)
@@ -97,6 +110,7 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 	w->host_mask = host;
 	w->retell = agent_sensor_retell(a);
 	w->raw_names = raw_names;
+	w->dull_mask = dull_types(a, asked);
 	w->repeat_mask = EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_CONNECT) |
 			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT);
 	w->payloads = a->config.sensor_payloads;
@@ -323,7 +337,7 @@ static void run_load(struct worker_job *job)
 {
 	struct agent_sensor *s = (struct agent_sensor *)job;
 
-	s->load_result = sensor_new(&s->kernel, &s->settings, &s->load_error);
+	s->load_result = sensor_new(&s->fresh, &s->settings, &s->load_error);
 }
 
 static void free_loader(void *ctx)
@@ -339,6 +353,7 @@ static void loaded(struct worker_job *job)
 	struct agent *a = s->agent;
 
 	s->loading = false;
+	s->kernel = TAKE(s->fresh);
 	if (worker_closing(s->loader))
 		return;
 	s->problem[0] = '\0';
@@ -431,6 +446,7 @@ void agent_sensor_stop(struct agent *a)
 	agent_sensor_expire_refs(a, true);
 	a->sensor = NULL;
 	sensor_free(s->kernel);
+	sensor_free(s->fresh);
 	resolve_free(s->resolver);
 	buf_release(&s->scratch);
 	process_table_free(TAKE(a->processes));

@@ -27,6 +27,7 @@ struct agent_sensor {
 	bool loading;
 	struct agent *agent;
 	struct sensor *kernel; /* NULL: refused or not loaded yet, `problem` says why */
+	struct sensor *fresh;  /* the loader's: for the loop's thread it is not there yet */
 	char problem[160];
 	struct loop_source *ring, *timer;
 	bool quiet;		 /* records come without a wake-up; the timer looks */
@@ -46,8 +47,8 @@ struct agent_sensor {
 	uint32_t target_walks;
 	struct sensor_state state;
 	uint64_t lost_told[EVENT_TYPE_COUNT], lost_warned_ns;
-	uint64_t lost_taken[EVENT_TYPE_COUNT]; /* by the judge */
 	uint64_t lost_here; /* types of records that were not understood or masked */
+	uint64_t lost_of_all, lost_of_all_ns; /* whose nobody knows: the last ones, and when */
 	uint64_t minute_walked;
 	bool walking;
 	uint64_t event_boot_ns;			  /* of the newest event */
@@ -65,8 +66,12 @@ bool agent_sensor_learns_syscalls(const struct agent *a);
 /* agent_sensor_enforce.c: it ended */
 void agent_sensor_released(struct agent *a, struct container *c);
 
+/* agent_sensor_lost.c: of which types events of a container were lost, see struct container */
+void agent_sensor_note_lost(struct agent *a, struct container *c);
+void agent_sensor_begin_lost(struct agent *a, struct container *c); /* it is new */
+uint64_t agent_sensor_take_lost(struct agent *a, struct container *c);
+
 /* agent_sensor_figures.c */
-uint64_t agent_sensor_take_lost(struct agent *a); /* types, since the last call */
 void agent_sensor_note_syscalls(struct agent *a, struct container *c);
 
 /* agent_sensor_read.c */

@@ -145,6 +145,7 @@ void agent_sensor_container(struct agent *a, struct container *c)
 		owner = c;
 	if (s->kernel && owner == c)
 		sensor_reset_slot(s->kernel, c->slot);
+	agent_sensor_begin_lost(a, c);
 	enter(s, agent_sensor_key(a, c->inode), owner, agent_sensor_key(a, owner->inode));
 	remember_key(s, agent_sensor_key(a, c->inode), c);
 	c->unified_inode = unified_inode(a, c->cgroup_path);
@@ -172,6 +173,8 @@ void agent_sensor_container_end(struct agent *a, struct container *c)
 		return;
 	if (a->sensor->kernel && agent_sensor_learns_syscalls(a))
 		agent_sensor_note_syscalls(a, c);
+	if (a->sensor->kernel)
+		agent_sensor_note_lost(a, c);
 	agent_sensor_released(a, c);
 	end_key(a->sensor, agent_sensor_key(a, c->inode), c);
 	if (c->unified_inode)

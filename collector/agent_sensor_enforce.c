@@ -115,11 +115,6 @@ static void clear_image(struct agent *a, uint32_t image_slot)
 		log_warning("verdicts of an image stay", "error", strerror(-r), NULL);
 }
 
-static uint64_t lost(struct agent *a)
-{
-	return kernel_of(a) ? agent_sensor_take_lost(a) : 0;
-}
-
 static bool syscalls(struct agent *a, struct container *c, uint64_t words[SYSCALL_WORDS])
 {
 	const size_t bytes = SYSCALL_WORDS * sizeof(*words);
@@ -134,6 +129,17 @@ static bool syscalls(struct agent *a, struct container *c, uint64_t words[SYSCAL
 	return true;
 }
 
+static void dull(struct agent *a, const struct event_view *v)
+{
+	const struct event_head *h = v->head;
+	const uint64_t key = h->hierarchy == EVENT_CGROUP_V1 ? h->container_cgroup | CGROUP_KEY_V1
+							     : h->container_cgroup;
+
+	if (h->type == EVENT_OPEN && h->container_cgroup && kernel_of(a) &&
+	    (sensor_switches(kernel_of(a))->dull_mask & EVENT_BIT(EVENT_OPEN)))
+		sensor_set_dull(kernel_of(a), key, v->open);
+}
+
 void agent_sensor_services(struct agent_services *s)
 {
 	s->enforce = enforce;
@@ -146,6 +152,7 @@ void agent_sensor_services(struct agent_services *s)
 	s->clear_image = clear_image;
 	s->can_deny = can_deny;
 	s->layer = layer;
-	s->lost = lost;
+	s->dull = dull;
+	s->lost = agent_sensor_take_lost;
 	s->syscalls = syscalls;
 }

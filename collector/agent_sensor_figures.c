@@ -16,24 +16,6 @@ static uint64_t lost_of(const struct event_counts *c, uint32_t type)
 	       c->dropped[DROP_NESTED][type] + c->dropped[DROP_FLOOD][type];
 }
 
-uint64_t agent_sensor_take_lost(struct agent *a)
-{
-	struct agent_sensor *s = a->sensor;
-	uint64_t types = s->lost_here;
-	struct event_counts c;
-
-	sensor_counts(s->kernel, &c);
-	for (uint32_t t = 0; t < EVENT_TYPE_COUNT; t++) {
-		uint64_t lost = lost_of(&c, t);
-
-		if (lost != s->lost_taken[t])
-			types |= EVENT_BIT(t);
-		s->lost_taken[t] = lost;
-	}
-	s->lost_here = 0;
-	return types;
-}
-
 static void tell_trouble(struct agent *a, bool on, uint64_t lost)
 {
 	char text[64];

@@ -451,6 +451,7 @@ static uint16_t get_status(const struct agent_state *s, struct buf *b)
 	api_set(&o, "containers", containers_json(s));
 	api_set(&o, "capacities", capacities_json(s));
 	api_set(&o, "sensor", api_sensor(s->sensor));
+	api_set(&o, "baselines", api_baselines(s->alerts));
 	api_set(&o, "serve", serve_json(s));
 	api_set(&o, "config", config_json(s));
 	api_set(&o, "degraded", degraded_json(s));

@@ -27,7 +27,8 @@ struct api_object api_object(void);
 void api_set(struct api_object *o, const char *key, json_t *value); /* takes value */
 json_t *api_done(struct api_object *o); /* the object, or NULL when anything failed */
 
-json_t *api_sensor(const struct sensor_state *k); /* null for NULL */
+json_t *api_sensor(const struct sensor_state *k);    /* null for NULL */
+json_t *api_baselines(const struct alerts_state *a); /* null when they are off */
 json_t *api_container(const struct container *c, bool details);
 
 #endif

@@ -59,11 +59,11 @@ struct container {
 	/* What the programs are told of it, see struct cgroup_entry */
 	uint32_t image_slot, enforce;
 	uint64_t event_mask;
-	bool own_overlay; /* its root is one that verdicts cannot be told of */
-	uint64_t
-		*syscalls; /* SYSCALL_WORDS words: the calls it made, while they are noted; then
-			      those that the judge did not take yet; owned */
-	double cpu_cores;  /* CPU seconds a second over the last two rounds; below 0: not known */
+	uint64_t lost_types; /* of its events some were lost, and the judge does not know yet */
+	bool own_overlay;    /* its root is one that verdicts cannot be told of */
+	uint64_t *syscalls;  /* SYSCALL_WORDS words: the calls it made, while they are noted; then
+				those that the judge did not take yet; owned */
+	double cpu_cores;    /* CPU seconds a second over the last two rounds; below 0: not known */
 
 	/* Prometheus label text without braces (id="...",image="...",name="..." and allowed
 	 * container_label_*), made anew when metadata changes; NULL: not yet made. Owned. */

@@ -223,6 +223,7 @@ static int load_once(struct sensor *s, const struct attempt *a, struct sensor_bp
 	bpf_map__set_max_entries(b->maps.accounts, a->settings->max_containers);
 	bpf_map__set_max_entries(b->maps.bitmaps, a->settings->max_containers);
 	bpf_map__set_max_entries(b->maps.floods, a->settings->max_containers + 1);
+	bpf_map__set_max_entries(b->maps.losses, a->settings->max_containers + 1);
 	fill_constants(b, a->settings->fallback, a->mode);
 	int r = sensor_bpf__load(b);
 
@@ -514,6 +515,8 @@ void sensor_free(struct sensor *s)
 		return;
 	if (s->bitmaps)
 		munmap(s->bitmaps, s->bitmaps_bytes);
+	if (s->losses)
+		munmap(s->losses, s->losses_bytes);
 	ring_buffer__free(s->ring);
 	sensor_stubs_free(s->stubs);
 	for (size_t i = 0; i < s->programs_n; i++)

@@ -123,6 +123,10 @@ void sensor_enforced(struct sensor *s, uint32_t flags, bool all);
 /* Whether this layer, with what the kernel took of it, can do all of these flags. */
 bool sensor_can_enforce(struct sensor *s, uint32_t flags);
 
+/* That this file is opened so is not told of that container (key as of sensor_set_cgroup) any more,
+ * as long as switches.dull_mask has EVENT_OPEN. The least recently opened make room. */
+void sensor_set_dull(struct sensor *s, uint64_t container, const struct event_open *o);
+
 /* Files of the host that are told: below a prefix ("/etc/"), or of that name. -E2BIG: full. */
 int sensor_add_host_prefix(struct sensor *s, const char *prefix, struct err *e);
 int sensor_add_host_name(struct sensor *s, const char *name, struct err *e);
@@ -133,6 +137,11 @@ int sensor_learn_syscalls(struct sensor *s, bool on, struct err *e);
 /* Calls of a slot since the last call of this: bit n, call n; 512 and above: 32-bit call n - 512.
  */
 int sensor_take_syscalls(struct sensor *s, uint32_t slot, uint64_t words[SYSCALL_WORDS]);
+
+/* Types of which something of a slot was lost since the last call of this; SENSOR_NO_SLOT: of whom
+ * the programs did not know yet. The host's losses are none. */
+#define SENSOR_NO_SLOT UINT32_MAX
+uint64_t sensor_take_lost(struct sensor *s, uint32_t slot);
 
 /* --- figures --------------------------------------------------------------------------------- */
 

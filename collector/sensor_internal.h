@@ -26,6 +26,8 @@ struct sensor {
 	uint32_t slots;
 	uint64_t *bitmaps; /* the map's own memory, once somebody asked */
 	size_t bitmaps_bytes;
+	uint64_t *losses; /* likewise */
+	size_t losses_bytes;
 	uint64_t cgroups_refused, cgroups_n;
 	uint64_t prefixes_n, prefixes_refused, names_n, names_refused;
 	uint64_t verdicts_n, verdicts_refused, peers_n, peers_refused;

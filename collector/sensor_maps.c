@@ -119,16 +119,15 @@ void sensor_clear_host_paths(struct sensor *s)
 }
 
 /* The programs set bits all the time: taken by exchange, none is missed. */
-static int map_bitmaps(struct sensor *s)
+static int map_words(const struct bpf_map *m, size_t words, uint64_t **out, size_t *out_bytes)
 {
-	const size_t bytes = (size_t)s->slots * SYSCALL_WORDS * sizeof(uint64_t);
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(s->skeleton->maps.bitmaps), 0);
+	const size_t bytes = words * sizeof(uint64_t);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(m), 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
-	s->bitmaps = p;
-	s->bitmaps_bytes = bytes;
+	*out = p;
+	*out_bytes = bytes;
 	return 0;
 }
 
@@ -136,12 +135,29 @@ int sensor_take_syscalls(struct sensor *s, uint32_t slot, uint64_t words[SYSCALL
 {
 	if (slot >= s->slots)
 		return -ENOENT;
-	int r = s->bitmaps ? 0 : map_bitmaps(s);
+	int r = s->bitmaps ? 0
+			   : map_words(s->skeleton->maps.bitmaps, (size_t)s->slots * SYSCALL_WORDS,
+				       &s->bitmaps, &s->bitmaps_bytes);
 
 	for (size_t i = 0; r == 0 && i < SYSCALL_WORDS; i++)
 		words[i] = __atomic_exchange_n(&s->bitmaps[slot * SYSCALL_WORDS + i], 0,
 					       __ATOMIC_RELAXED);
 	return r;
+}
+
+uint64_t sensor_take_lost(struct sensor *s, uint32_t slot)
+{
+	const size_t index = slot == SENSOR_NO_SLOT ? 0 : (size_t)slot + 1;
+
+	if (index > s->slots)
+		return 0;
+	if (!s->losses && map_words(s->skeleton->maps.losses, (size_t)s->slots + 1, &s->losses,
+				    &s->losses_bytes) < 0)
+		return ~0ULL; /* nobody knows */
+	/* nearly always, and without a locked write */
+	if (!__atomic_load_n(&s->losses[index], __ATOMIC_RELAXED))
+		return 0;
+	return __atomic_exchange_n(&s->losses[index], 0, __ATOMIC_RELAXED);
 }
 
 bool sensor_accounts(struct sensor *s, struct account *out, uint32_t n)
@@ -175,6 +191,7 @@ void sensor_reset_slot(struct sensor *s, uint32_t slot)
 		return;
 	bpf_map_update_elem(bpf_map__fd(s->skeleton->maps.accounts), &slot, &none, BPF_ANY);
 	bpf_map_update_elem(bpf_map__fd(s->skeleton->maps.bitmaps), &slot, no_calls, BPF_ANY);
+	sensor_take_lost(s, slot);
 }
 
 void sensor_counts(const struct sensor *s, struct event_counts *sum)
@@ -264,6 +281,7 @@ static void describe(const struct sensor *s, const struct bpf_map *m, struct sen
 		/* the least recently used make room in these */
 		{ s->skeleton->maps.repeats, "sensor_repeats", s->walk_entries, 0 },
 		{ s->skeleton->maps.flows, "sensor_flows", 0, 0 },
+		{ s->skeleton->maps.dull, "sensor_dull", 0, 0 },
 		{ s->skeleton->maps.resolved, "sensor_resolved", 0,
 		  s->skeleton->bss->resolved_refused },
 	};

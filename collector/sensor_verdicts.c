@@ -294,3 +294,14 @@ void sensor_enforced(struct sensor *s, uint32_t flags, bool all)
 	if (all)
 		sensor_switches(s)->denies = wanted;
 }
+
+void sensor_set_dull(struct sensor *s, uint64_t container, const struct event_open *o)
+{
+	const struct dull_key k = { .container = container,
+				    .inode = o->file.inode,
+				    .device = o->file.device,
+				    .access = o->access };
+	const uint32_t one = 1;
+
+	bpf_map_update_elem(bpf_map__fd(s->skeleton->maps.dull), &k, &one, BPF_ANY);
+}

@@ -46,7 +46,7 @@ struct agent_counters {		    /* bulkheadd's own; all since start unless said */
 	uint64_t first_sample_ns;    /* from start to the first complete round */
 };
 
-#define SENSOR_STATE_MAPS 24
+#define SENSOR_STATE_MAPS 32
 
 struct sensor_state { /* the kernel's side, as it stood at the last round */
 	enum sensor_mode mode;

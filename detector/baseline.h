@@ -109,7 +109,7 @@ bool baseline_mode_parse(struct span name, enum baseline_mode *out);
 enum enforce_action {
 	ENFORCE_ALERT,
 	ENFORCE_KILL,
-	ENFORCE_DENY, /* exec, by the trampoline layer; else as kill */
+	ENFORCE_DENY, /* exec, write, connect: by the trampoline layer; else as kill */
 	ENFORCE_FREEZE,
 	ENFORCE_PAUSE,
 	ENFORCE_STOP,

@@ -180,6 +180,7 @@ static void observer_free(struct observer *o)
 	d->observers[o->c->slot] = NULL;
 	d->observers_n--;
 	usage_free(o->usage);
+	places_release(o);
 	window_set_release(&o->seen);
 	buf_release(&o->waiting);
 	container_unref(o->c);
@@ -197,6 +198,7 @@ static void leave(struct observer *o)
 void observer_drop(struct observer *o)
 {
 	usage_end(o);
+	places_release(o);
 	if (o->image)
 		o->image->observers--;
 	o->image = NULL;
@@ -205,8 +207,10 @@ void observer_drop(struct observer *o)
 
 static void observer_gone(struct observer *o)
 {
-	if (o->image)
+	if (o->image) {
 		observer_end(o);
+		places_end(o);
+	}
 	usage_end(o);
 	enforce_died(o->owner, o->c);
 	response_undo(o->owner->response, span_str(o->c->id.id));
@@ -321,6 +325,7 @@ void baseline_wants(struct detector_baseline *d)
 		.container = behaviour_event_mask(),
 		.host = EVENT_BIT(EVENT_KILL), /* who asks a container to stop */
 		.names = behaviour_event_mask(),
+		.dull = EVENT_BIT(EVENT_OPEN),
 		.retell_ms = (uint32_t)(d->window_length_ns / NS_PER_MS),
 		.learn_syscalls = d->wants_syscalls,
 	};

@@ -49,31 +49,12 @@ static void begin_answer(struct baseline_request *r)
 /* --- what the kernel's side was told ---------------------------------------------------------
  */
 
-/* Nothing is enforced of the image until its files were looked up again: what belongs to it must
- * not be killed meanwhile. */
-static void forget_verdicts(struct detector_baseline *d, struct image *i)
-{
-	struct agent_services *s = &d->services;
-
-	for (uint32_t k = 0; k < d->observers_max; k++) {
-		struct observer *o = d->observers[k];
-
-		if (!o || o->image != i || o->leaves || !o->enforced)
-			continue;
-		s->enforce(s->agent, o->c, 0, 0);
-		o->enforced = 0;
-	}
-	for (unsigned k = 0; k < BASELINE_MAX_DIGESTS; k++)
-		if (i->slots[k])
-			s->clear_image(s->agent, i->slots[k]);
-}
-
 static void known_has_changed(struct baseline_request *r, bool fewer)
 {
 	struct image *i = r->b->user;
 
 	if (fewer)
-		forget_verdicts(r->d, i);
+		enforce_forget(r->d, i);
 	image_known_changed(i);
 	enforce_image(r->d, i);
 }
@@ -272,7 +253,7 @@ int baseline_change_remove(struct baseline_request *r)
 		   (struct span){ NULL, 0 });
 	r->b->mode = MODE_OFF;
 	enforce_image(d, i); /* ends what was done to its containers */
-	forget_verdicts(d, i);
+	enforce_forget(d, i);
 	for (uint32_t k = 0; k < d->observers_max; k++)
 		if (d->observers[k] && d->observers[k]->image == i)
 			observer_drop(d->observers[k]);
@@ -308,7 +289,7 @@ static void find_versions_again(struct baseline_request *r)
 	}
 	if (!moved)
 		return;
-	forget_verdicts(d, i);
+	enforce_forget(d, i);
 	memset(i->slots, 0, sizeof(i->slots));
 }
 

@@ -19,35 +19,8 @@
 struct preview {
 	struct baseline_request *r;
 	uint64_t since_ns;
-	bool denies;
 	uint64_t by_class[BASELINE_CLASS_COUNT], entries, events, known;
 };
-
-static const char *means_of(enum baseline_class c, enum enforce_action action, bool denies)
-{
-	const bool by_kernel = c == BASELINE_EXEC || c == BASELINE_WRITE || c == BASELINE_CONNECT;
-
-	switch (action) {
-	case ENFORCE_KILL:
-	case ENFORCE_DENY:
-		if (action == ENFORCE_DENY && denies && by_kernel)
-			return "refused before it happens";
-		return c == BASELINE_EXEC ? "killed before its first instruction"
-					  : "killed after it was seen";
-	case ENFORCE_FREEZE:
-		return "the container is frozen for a time";
-	case ENFORCE_PAUSE:
-		return "the container is paused";
-	case ENFORCE_STOP:
-		return "the container is stopped";
-	case ENFORCE_THROTTLE:
-		return "the container gets little CPU for a time";
-	case ENFORCE_ALERT:
-	case ENFORCE_ACTION_COUNT:
-		break;
-	}
-	return "";
-}
 
 /* A program of the image that another one started is told and never blocked. */
 static bool is_known_program(const struct baseline *b, enum baseline_class c, struct span pattern,
@@ -68,6 +41,7 @@ static bool preview_one(void *ctx, struct span text, struct path_entry *entry)
 	struct buf *out = &p->r->answer;
 	enum baseline_class c;
 	struct span pattern;
+	const char *why;
 
 	if (!baseline_deviation(text, &c, &pattern) || s->last_ns < p->since_ns ||
 	    b->actions[c] == ENFORCE_ALERT)
@@ -83,7 +57,8 @@ static bool preview_one(void *ctx, struct span text, struct path_entry *entry)
 	p->by_class[c]++;
 	baseline_begin_deviation(out, c, pattern, s);
 	json_put_str(out, "action", enforce_action_names[action]);
-	json_put_str(out, "means", means_of(c, action, p->denies));
+	json_put_str(out, "means", enforce_means(p->r->d, b->user, c, &why));
+	json_put_str(out, "why", why);
 	baseline_put_bool(out, "learned", b->sets[c].complete_ns[PHASE_STEADY] != 0);
 	buf_add_char(out, '}');
 	return !out->failed;
@@ -110,7 +85,6 @@ static void put_acting_classes(struct baseline_request *r)
 
 int baseline_ask_preview(struct baseline_request *r)
 {
-	struct agent_services *s = &r->d->services;
 	const char *text = r->values[ASK_HOURS];
 	const uint64_t now = baseline_now_ns(r->d);
 	const struct image *i = r->b->user;
@@ -118,9 +92,7 @@ int baseline_ask_preview(struct baseline_request *r)
 
 	if (text[0] && (!parse_u64(span_str(text), &hours) || hours == 0 || hours > MAX_HOURS))
 		return err_set(&r->e, EINVAL, "'hours' is a number from 1 to %d", MAX_HOURS);
-	struct preview p = { .r = r,
-			     .since_ns = now - hours * 3600 * NS_PER_S,
-			     .denies = s->can_deny(s->agent) };
+	struct preview p = { .r = r, .since_ns = now - hours * 3600 * NS_PER_S };
 	struct buf *out = &r->answer;
 
 	baseline_begin_answer(r);

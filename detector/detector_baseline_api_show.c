@@ -129,6 +129,28 @@ static void put_usual(struct baseline_request *r)
 	buf_add_char(out, '}');
 }
 
+/* What each class that acts comes to here. */
+static void put_means(struct baseline_request *r)
+{
+	const struct image *i = r->b->user;
+	struct buf *out = &r->answer;
+	const char *why;
+
+	json_put_array(out, "acts");
+	for (unsigned c = 0; c < BASELINE_CLASS_COUNT; c++) {
+		if (r->b->actions[c] == ENFORCE_ALERT)
+			continue;
+		json_put_comma(out);
+		buf_add_char(out, '{');
+		json_put_str(out, "class", baseline_class_names[c]);
+		json_put_str(out, "action", enforce_action_names[(unsigned char)r->b->actions[c]]);
+		json_put_str(out, "means", enforce_means(r->d, i, (enum baseline_class)c, &why));
+		json_put_str(out, "why", why);
+		buf_add_char(out, '}');
+	}
+	buf_add_char(out, ']');
+}
+
 void baseline_put_enforceable(struct baseline_request *r)
 {
 	struct agent_services *s = &r->d->services;
@@ -140,6 +162,7 @@ void baseline_put_enforceable(struct baseline_request *r)
 		json_put_str(&r->answer, "why_not", why.text);
 	json_put_str(&r->answer, "layer", s->layer(s->agent));
 	baseline_put_bool(&r->answer, "can_deny", s->can_deny(s->agent));
+	put_means(r);
 }
 
 int baseline_ask_one(struct baseline_request *r)

@@ -145,8 +145,15 @@ static void evidence(struct facts *f, const struct observer *o, const struct beh
 	fact(f, "baseline", span_str(base->repository));
 	fact(f, "entrypoint", span_str(base->entry));
 	fact(f, "mode", span_str(baseline_mode_names[base->mode]));
-	if (learned)
-		fact(f, "learned", SPAN_LIT("yes: this phase or version is still being learned"));
+	if (!learned)
+		return;
+	fact(f, "learned", SPAN_LIT("yes: this phase or version is still being learned"));
+	char held[64];
+
+	snprintf(held, sizeof(held), "%u since the last such alert", o->image->learned_held[phase]);
+	if (o->image->learned_held[phase])
+		fact(f, "learned_untold", span_str(held));
+	o->image->learned_held[phase] = 0;
 }
 
 /* --- digests ------------------------------------------------------------------------------- */
@@ -180,6 +187,23 @@ static bool opens_hour(struct observer *o, const struct behaviour *b, struct spa
 	i->held_by_class[b->class]++;
 	o->owner->counts.held++;
 	return false;
+}
+
+/* What is still being learned is news, and not much of it: one of an image and phase in the time of
+ * a digest, the rest is counted. */
+static bool tells_learned(struct observer *o, enum seen_phase phase)
+{
+	const uint64_t every = o->owner->services.config->baseline_digest_s * NS_PER_S;
+	const uint64_t now = mono_ns();
+	struct image *i = o->image;
+
+	if (i->learned_ns[phase] && now - i->learned_ns[phase] < every) {
+		i->learned_held[phase]++;
+		o->owner->counts.learned_held++;
+		return false;
+	}
+	i->learned_ns[phase] = now;
+	return true;
 }
 
 static void tell_digest(struct detector_baseline *d, struct image *i)
@@ -341,6 +365,8 @@ void deviation_tell(struct observer *o, const struct behaviour *b, enum seen_pha
 	char title[768];
 
 	d->counts.deviations++;
+	if (learned && !tells_learned(o, phase))
+		return;
 	if (!learned)
 		remember(o, b);
 	const bool acted = !learned && enforce_deviation(o, b, phase, v, c, &done);

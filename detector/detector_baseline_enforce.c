@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Enforcement: what the kernel's side allows of an image, what is done about a deviation, and the
- * breaker that ends it when it does harm. Without an agent nothing is enforced: verdicts go with
- * the programs, and what was frozen or throttled is undone by the journal at the next start. */
+/* Enforcement: what the kernel's side allows of an image, and which containers it holds to that.
+ * Without an agent nothing is enforced: verdicts go with the programs. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
@@ -9,79 +8,10 @@
 #include "collector/base/clock.h"
 #include "collector/base/log.h"
 #include "detector/detector_baseline_internal.h"
+#include "detector/enforce_entries.h"
 
-/* --- the parts ----------------------------------------------------------------------------- */
-
-static void told(void *ctx, const struct response_event *ev)
-{
-	struct detector_baseline *d = ctx;
-	const struct alert_pair facts[] = {
-		{ SPAN_LIT("action"), span_str(response_action_names[ev->action]) },
-		{ SPAN_LIT("container"), ev->container_id },
-		{ SPAN_LIT("image"), ev->image },
-		{ SPAN_LIT("cgroup"), ev->path },
-		{ SPAN_LIT("before"), ev->before },
-		{ SPAN_LIT("set"), ev->set },
-		{ SPAN_LIT("reason"), span_str(response_reason_names[ev->reason]) },
-		{ SPAN_LIT("text"), ev->text },
-	};
-	char rule[64];
-
-	snprintf(rule, sizeof(rule), "response.%s", response_event_names[ev->kind]);
-	audit_change(d->audit, rule, "an action on a container", facts,
-		     sizeof(facts) / sizeof(facts[0]),
-		     ev->kind == RESPONSE_FAILED || ev->kind == RESPONSE_DAMAGED);
-}
-
-static struct response_limits limits_of(const struct config *c)
-{
-	return (struct response_limits){ .lease_ns = c->enforce_lease_s * NS_PER_S,
-					 .throttle_percent = c->enforce_throttle_percent };
-}
-
-void enforce_configure(struct detector_baseline *d)
-{
-	const struct config *c = d->services.config;
-	const struct breaker_settings b = { .image_a_minute = c->enforce_image,
-					    .host_a_minute = c->enforce_host };
-	const struct response_limits limits = limits_of(c);
-
-	breaker_set(d->breaker, &b);
-	response_set_limits(d->response, &limits);
-	for (uint32_t i = 0; i < d->observers_max; i++)
-		if (d->observers[i] && !d->observers[i]->leaves)
-			enforce_observer(d->observers[i]);
-}
-
-int enforce_start(struct detector_baseline *d, struct err *e)
-{
-	const struct config *c = d->services.config;
-	const struct breaker_settings b = { .image_a_minute = c->enforce_image,
-					    .host_a_minute = c->enforce_host };
-	const struct response_settings s = {
-		.state_fd = d->services.state_fd,
-		.worker = d->worker,
-		.layout = d->services.layout,
-		.proc = d->services.proc,
-		.limits = limits_of(c),
-		.told = told,
-		.ctx = d,
-	};
-	int r = breaker_new(&d->breaker, &b, e);
-
-	return r == 0 ? response_new(&d->response, &s, e) : r;
-}
-
-/* The cgroups are known from the first round on, not when the detector starts. */
-void enforce_tick(struct detector_baseline *d)
-{
-	struct err e = { "" };
-
-	if (!d->recovered && response_recover(d->response, &e) < 0)
-		log_error("actions of an earlier run", "error", e.text, NULL);
-	d->recovered = true;
-	response_tick(d->response);
-}
+#define MAX_EARLY  30 /* looks, a second apart, until a container has a root of its own */
+#define EXEC_FLAGS (ENFORCE_EXEC_KILL | ENFORCE_EXEC_DENY)
 
 /* --- files of the image -------------------------------------------------------------------- */
 
@@ -109,8 +39,7 @@ static bool collect(void *ctx, struct span pattern, struct path_entry *entry)
 	const struct span file = file_of(pattern);
 
 	/* what was only imported is no reason to let it run, nor what an operator ran there */
-	if (!seen_is_own(&entry->seen) && !(k->injected && entry->seen.windows[PHASE_INJECTED] &&
-					    !(entry->seen.flags & (SEEN_REJECTED | SEEN_IMPORTED))))
+	if (!enforce_entry_counts(&entry->seen, k->injected))
 		return true;
 	if (file.n)
 		enforce_files_add(k->files, file, k->class);
@@ -120,8 +49,8 @@ static bool collect(void *ctx, struct span pattern, struct path_entry *entry)
 static void push_file(void *ctx, const struct enforce_file *f);
 static void pushed(void *ctx, enum enforce_files_end end);
 
-/* Looks the files up in this container, for all of its digest. */
-static void resolve(struct observer *o)
+/* Looks files up in this container for all of its digest, and directories for itself. */
+static void look(struct observer *o, bool files_too, bool places_too)
 {
 	const char *proc = o->owner->services.proc;
 	struct enforce_files *files = o->c->pid > 0 ? enforce_files_new(proc, o->c->pid) : NULL;
@@ -130,27 +59,28 @@ static void resolve(struct observer *o)
 
 	if (!files)
 		return;
-	for (k.class = BASELINE_EXEC; k.class <= BASELINE_SCRIPT; k.class ++)
+	for (k.class = BASELINE_EXEC; files_too && k.class <= BASELINE_SCRIPT; k.class ++)
 		path_tree_each(o->image->baseline->sets[k.class].tree, collect, &k);
+	if (places_too)
+		places_collect(o, files);
 	o->resolving = true;
-	o->files_found = 0;
-	o->push_failed = false;
+	o->wants_files = files_too;
+	o->wants_places = places_too;
+	o->files_found = o->fresh.n = 0;
+	o->push_failed = o->fresh_topless = false;
 	o->known = o->image->known;
 	if (enforce_files_look(files, o->owner->worker, push_file, pushed, o) < 0)
 		o->resolving = false; /* asked again in a second */
 }
 
-static uint32_t slot_of(struct detector_baseline *d, struct image *i, unsigned digest)
+uint32_t enforce_slot(struct detector_baseline *d, struct image *i, unsigned digest)
 {
 	if (!i->slots[digest])
 		i->slots[digest] = ++d->next_slot;
 	return i->slots[digest];
 }
 
-static void tell_ended(struct detector_baseline *d, const struct image *i, const char *rule,
-		       const char *what, const char *why);
-
-static void refuse(struct observer *o, const char *why)
+void enforce_refuse(struct observer *o, const char *why)
 {
 	struct detector_baseline *d = o->owner;
 	struct err e = { "" };
@@ -163,7 +93,7 @@ static void refuse(struct observer *o, const char *why)
 		  why, NULL);
 	if (o->image->baseline->mode == MODE_ENFORCE)
 		image_set_mode(d, o->image, MODE_DETECT, "bulkhead", &e);
-	tell_ended(d, o->image, "enforcement-impossible", "it cannot be", why);
+	enforce_tell_ended(d, o->image, "enforcement-impossible", "it cannot be", why);
 }
 
 static int allow(struct observer *o, const struct event_file *f, enum verdict v)
@@ -171,7 +101,7 @@ static int allow(struct observer *o, const struct event_file *f, enum verdict v)
 	struct detector_baseline *d = o->owner;
 	struct verdict_key key;
 
-	d->services.verdict_key(&key, slot_of(d, o->image, o->digest), f, EVENT_EXEC);
+	d->services.verdict_key(&key, enforce_slot(d, o->image, o->digest), f, EVENT_EXEC);
 	return d->services.verdict(d->services.agent, &key, v);
 }
 
@@ -183,10 +113,15 @@ static void push_file(void *ctx, const struct enforce_file *f)
 
 	if (o->leaves || !o->image || o->image->cannot_enforce || o->known != o->image->known)
 		return;
+	o->image->has_verdicts = true;
+	if (f->class == BASELINE_WRITE) {
+		places_found(o, f);
+		return;
+	}
 	if (f->class == BASELINE_SCRIPT) {
 		struct verdict_key key;
 
-		r = d->services.script_key(d->services.agent, slot_of(d, o->image, o->digest),
+		r = d->services.script_key(d->services.agent, enforce_slot(d, o->image, o->digest),
 					   f->path, &key);
 		if (r == 0)
 			r = d->services.verdict(d->services.agent, &key, VERDICT_ALLOW);
@@ -197,9 +132,34 @@ static void push_file(void *ctx, const struct enforce_file *f)
 		r = allow(o, &f->file, VERDICT_ALLOW);
 	}
 	if (r == -E2BIG)
-		refuse(o, "its files do not fit into the kernel's table of verdicts");
+		enforce_refuse(o, "its files do not fit into the kernel's table of verdicts");
 	else if (r < 0)
 		o->push_failed = true;
+}
+
+/* False: the image cannot be enforced, or it is too early to tell. */
+static bool has_looked(struct observer *o, enum enforce_files_end end)
+{
+	switch (end) {
+	case ENFORCE_FILES_LOOKED:
+		o->early = 0;
+		return !o->image->cannot_enforce;
+	case ENFORCE_FILES_EARLY:
+		if (++o->early < MAX_EARLY)
+			return false;
+		__attribute__((fallthrough));
+	case ENFORCE_FILES_NO_OVERLAY:
+		enforce_refuse(o, "the root of its containers is no overlay: a file that was "
+				  "written over could not be told from the image's");
+		return false;
+	case ENFORCE_FILES_TOO_MANY:
+		enforce_refuse(o, "its files and directories are too many to be looked up");
+		return false;
+	case ENFORCE_FILES_GONE:
+	case ENFORCE_FILES_STOPPED:
+		break;
+	}
+	return false;
 }
 
 static void pushed(void *ctx, enum enforce_files_end end)
@@ -219,14 +179,18 @@ static void pushed(void *ctx, enum enforce_files_end end)
 		enforce_observer(o); /* what is known has changed meanwhile */
 		return;
 	}
-	if (end == ENFORCE_FILES_NO_OVERLAY)
-		refuse(o, "the root of its containers is no overlay: a file that was written over "
-			  "could not be told from the image's");
-	else if (end == ENFORCE_FILES_LOOKED && o->files_found == 0)
-		refuse(o, "none of its programs is found in its container");
-	else if (end == ENFORCE_FILES_LOOKED && !o->image->cannot_enforce)
+	if (!has_looked(o, end))
+		return;
+	if (o->wants_files && o->files_found == 0) {
+		enforce_refuse(o, "none of its programs is found in its container");
+		return;
+	}
+	if (o->wants_files)
 		o->image->resolved[o->digest] = true;
-	enforce_observer(o);
+	if (o->wants_places)
+		places_take(o);
+	if (!o->wants_places || o->placed)
+		enforce_observer(o);
 }
 
 /* --- what is enforced ---------------------------------------------------------------------- */
@@ -253,7 +217,7 @@ static bool is_exempt(const struct observer *o)
 }
 
 /* A version whose difference is still being learned is watched, not enforced: it would break. */
-static bool is_enforced(const struct observer *o, enum baseline_class c)
+bool enforce_acts(const struct observer *o, enum baseline_class c)
 {
 	const struct baseline *b = o->image->baseline;
 
@@ -262,282 +226,183 @@ static bool is_enforced(const struct observer *o, enum baseline_class c)
 	       b->digests[o->digest].complete_ns && !is_exempt(o);
 }
 
+static bool refuses(const struct observer *o, enum baseline_class c)
+{
+	return enforce_acts(o, c) && o->image->baseline->actions[c] == ENFORCE_DENY &&
+	       o->owner->services.can_deny(o->owner->services.agent);
+}
+
+/* What it is to be held to, once the verdicts are there. */
 static uint32_t flags_of(const struct observer *o)
 {
-	const struct detector_baseline *d = o->owner;
-	const struct config *c = d->services.config;
-	const bool denies = d->services.can_deny(d->services.agent);
+	const int action = o->image->baseline->actions[BASELINE_EXEC];
 	uint32_t flags = 0;
 
-	if (is_enforced(o, BASELINE_EXEC)) {
-		const int action = o->image->baseline->actions[BASELINE_EXEC];
+	if (refuses(o, BASELINE_EXEC))
+		flags |= ENFORCE_EXEC_DENY;
+	else if (enforce_acts(o, BASELINE_EXEC) &&
+		 (action == ENFORCE_KILL || action == ENFORCE_DENY))
+		flags |= ENFORCE_EXEC_KILL;
+	if (refuses(o, BASELINE_WRITE))
+		flags |= ENFORCE_WRITE_DENY;
+	if (refuses(o, BASELINE_CONNECT))
+		flags |= ENFORCE_CONNECT_DENY;
+	return flags & ~o->unable;
+}
 
-		if (action == ENFORCE_DENY && denies)
-			flags |= ENFORCE_EXEC_DENY;
-		else if (action == ENFORCE_KILL || action == ENFORCE_DENY)
-			flags |= ENFORCE_EXEC_KILL;
-	}
-	if (flags && c->enforce_injected)
+/* Until what belongs is known nothing is enforced: it would be stopped. What is enforced already
+ * stays so while what came to be known is looked up. */
+static uint32_t ready_of(struct observer *o, uint32_t wanted)
+{
+	struct image *i = o->image;
+	uint32_t flags = o->enforced;
+
+	if ((wanted & ENFORCE_CONNECT_DENY) && !i->peered[o->digest])
+		peers_push(o);
+	if (i->resolved[o->digest])
+		flags |= EXEC_FLAGS;
+	if (places_are_fresh(o))
+		flags |= ENFORCE_WRITE_DENY;
+	if (o->topless)
+		flags &= ~(uint32_t)ENFORCE_WRITE_DENY;
+	if (i->peered[o->digest])
+		flags |= ENFORCE_CONNECT_DENY;
+	if (i->partly[BASELINE_CONNECT])
+		flags &= ~(uint32_t)ENFORCE_CONNECT_DENY;
+	flags &= wanted;
+	if (flags && o->owner->services.config->enforce_injected)
 		flags |= ENFORCE_INJECTED;
-	if (flags && c->enforce_runtime)
+	if (flags && o->owner->services.config->enforce_runtime)
 		flags |= ENFORCE_RUNTIME;
 	return flags;
 }
 
-void enforce_observer(struct observer *o)
+static int enforce(struct observer *o, uint32_t flags)
 {
 	struct detector_baseline *d = o->owner;
 
+	return d->services.enforce(d->services.agent, o->c,
+				   flags ? enforce_slot(d, o->image, o->digest) : 0, flags);
+}
+
+/* Rather its programs alone than nothing, where the kernel lacks a place to refuse the rest at. */
+static int hold(struct observer *o, uint32_t *flags)
+{
+	static const char why[] = "the kernel did not take the programs that refuse it";
+	const uint32_t rest = *flags & (ENFORCE_WRITE_DENY | ENFORCE_CONNECT_DENY);
+	int r = enforce(o, *flags);
+
+	if (r != -EOPNOTSUPP || !rest || !(*flags & EXEC_FLAGS) || enforce(o, *flags & ~rest) < 0)
+		return r;
+	o->unable |= rest;
+	*flags &= ~rest;
+	if (rest & ENFORCE_WRITE_DENY)
+		enforce_partly(o, BASELINE_WRITE, why);
+	if (rest & ENFORCE_CONNECT_DENY)
+		enforce_partly(o, BASELINE_CONNECT, why);
+	return 0;
+}
+
+void enforce_observer(struct observer *o)
+{
 	if (!o->image || o->leaves)
 		return;
-	const uint32_t flags = flags_of(o);
+	const uint32_t wanted = flags_of(o);
 
-	if (flags && o->image->cannot_enforce)
+	if (wanted && o->image->cannot_enforce)
 		return;
-	if (flags && !o->image->resolved[o->digest]) {
-		/* until its files are known nothing is enforced: what belongs would be killed */
-		if (!o->resolving)
-			resolve(o);
+	const bool files = (wanted & EXEC_FLAGS) && !o->image->resolved[o->digest];
+	const bool places = (wanted & ENFORCE_WRITE_DENY) && !places_are_fresh(o);
+
+	if ((files || places) && !o->resolving)
+		look(o, files, places);
+	uint32_t flags = ready_of(o, wanted);
+
+	if (flags == o->enforced || o->image->cannot_enforce)
 		return;
-	}
-	if (flags == o->enforced)
-		return;
-	int r = d->services.enforce(d->services.agent, o->c,
-				    flags ? slot_of(d, o->image, o->digest) : 0, flags);
+	int r = hold(o, &flags);
 
 	if (r == 0)
 		o->enforced = flags;
-	else if (flags)
+	else if (flags && r != o->enforce_error)
 		log_warning("a container is not enforced", "container", container_name(o->c),
 			    "reason", strerror(-r), NULL);
+	o->enforce_error = r;
+}
+
+void enforce_forget(struct detector_baseline *d, struct image *i)
+{
+	struct agent_services *s = &d->services;
+
+	for (uint32_t k = 0; k < d->observers_max; k++) {
+		struct observer *o = d->observers[k];
+
+		if (!o || o->image != i || o->leaves)
+			continue;
+		if (o->enforced)
+			s->enforce(s->agent, o->c, 0, 0);
+		o->enforced = o->unable = 0;
+		places_release(o);
+	}
+	for (unsigned k = 0; i->has_verdicts && k < BASELINE_MAX_DIGESTS; k++)
+		if (i->slots[k])
+			s->clear_image(s->agent, i->slots[k]);
+	i->has_verdicts = false;
+	image_known_changed(i);
 }
 
 void enforce_image(struct detector_baseline *d, struct image *i)
 {
+	const bool ends = i->baseline->mode != MODE_ENFORCE;
 	char key[IMAGE_KEY_BYTES];
 
-	if (i->baseline->mode != MODE_ENFORCE)
+	if (ends)
 		response_undo_image(d->response, image_key(i, key));
 	for (uint32_t k = 0; k < d->observers_max; k++)
 		if (d->observers[k] && d->observers[k]->image == i)
 			enforce_observer(d->observers[k]);
+	if (ends && i->has_verdicts)
+		enforce_forget(d, i);
+	if (ends)
+		i->partly_told = 0;
 }
 
-static bool may_act(struct observer *o);
+static bool knows_the_kernel(const struct event_view *v, enum baseline_class c)
+{
+	return c == BASELINE_EXEC && v->head->type == EVENT_EXEC && (v->head->flags & EVENT_KNOWN);
+}
 
-/* What is known by its path, and was not by its file: a link, or it came after the look. */
+/* Of a rename either end may be the reason. */
+static bool heals(const struct event_view *v, enum baseline_class c)
+{
+	return c == BASELINE_CONNECT || (c == BASELINE_WRITE && v->head->type != EVENT_RENAME);
+}
+
+/* What is known by its path, and was not by its file: a link, or it came after the look. A
+ * directory may have been made anew: all of them are looked up again. */
 void enforce_known(struct observer *o, enum baseline_class c, const struct seen *s,
 		   const struct event_view *v)
 {
-	if (!seen_is_own(s) && !o->owner->services.config->enforce_injected)
+	const bool stopped = v && v->head->flags & (EVENT_KILLED | EVENT_DENIED);
+
+	if (!enforce_entry_counts(s, o->owner->services.config->enforce_injected))
 		return;
-	if (!v || c != BASELINE_EXEC || v->head->type != EVENT_EXEC || !o->enforced ||
-	    (v->head->flags & EVENT_KNOWN))
+	if (!v || !o->enforced || knows_the_kernel(v, c))
 		return;
-	allow(o, &v->exec->file, VERDICT_ALLOW);
-	if (!(v->head->flags & (EVENT_KILLED | EVENT_DENIED)))
+	if (c == BASELINE_EXEC && v->head->type == EVENT_EXEC) {
+		if (v->exec->file.flags & FILE_KNOWN)
+			allow(o, &v->exec->file, VERDICT_ALLOW);
+	} else if (!stopped || !heals(v, c)) {
+		return;
+	}
+	if (!stopped)
 		return;
 	o->owner->counts.wrongly_killed++;
-	may_act(o); /* with a file of its own in each container it would go on for ever */
-}
-
-/* --- actions ------------------------------------------------------------------------------- */
-
-/* People believe that an image is enforced: whatever ends it is an alert. */
-static void tell_ended(struct detector_baseline *d, const struct image *i, const char *rule,
-		       const char *what, const char *why)
-{
-	const struct baseline *b = i->baseline;
-	const struct alert_pair facts[] = { { SPAN_LIT("reason"), span_str(why) },
-					    { SPAN_LIT("entrypoint"), span_str(b->entry) } };
-	const struct alert_container container = { .image = span_str(b->repository) };
-	char title[BASELINE_NAME_BYTES + 96];
-	struct alert alert = {
-		.severity = ALERT_ALERT,
-		.kind = ALERT_BASELINE,
-		.rule = span_str(rule),
-		.key = span_str(b->repository),
-		.container = &container,
-		.by_image = true,
-		.facts = facts,
-		.facts_n = 2,
-		.recommend = SPAN_LIT("See what was blocked with 'bulkhead baseline preview'; "
-				      "accept what belongs, or find the intruder; then set the "
-				      "mode to enforce again."),
-	};
-
-	snprintf(title, sizeof(title), "Image '%s' is not enforced any more: %s", b->repository,
-		 what);
-	alert.title = span_str(title);
-	alerts_raise(d->alerts, &alert);
-}
-
-static void trip(struct detector_baseline *d, struct image *i, const char *why)
-{
-	struct err e = { "" };
-
-	d->counts.tripped++;
-	image_set_mode(d, i, MODE_DETECT, "breaker", &e);
-	tell_ended(d, i, "enforcement-tripped", "too much was blocked", why);
-}
-
-/* False: it must not be done. */
-static bool may_act(struct observer *o)
-{
-	struct detector_baseline *d = o->owner;
-
-	char key[IMAGE_KEY_BYTES];
-
-	switch (breaker_take(d->breaker, image_key(o->image, key), span_str(o->c->id.id),
-			     mono_ns())) {
-	case BREAKER_OK:
-		return true;
-	case BREAKER_IMAGE:
-		trip(d, o->image, "more actions in a minute than an image may have");
-		return false;
-	case BREAKER_HOST:
-		trip(d, o->image, "more actions in a minute than the host may have");
-		return false;
-	}
-	return false;
-}
-
-static void kill_late(struct observer *o, const struct process *p, struct enforced *out)
-{
-	struct err e = { "" };
-	int r = p ? response_kill(o->owner->response, p->key, &e) : -ESRCH;
-
-	out->action = ALERT_KILL;
-	if (r == 0)
-		o->owner->counts.late_kills++;
-	snprintf(out->outcome, sizeof(out->outcome), "%.150s",
-		 r == 0	       ? "killed late: it ran for a moment"
-		 : r == -ESRCH ? "it had ended already"
-			       : e.text);
-}
-
-static void act_on_container(struct observer *o, enum response_action a, struct enforced *out)
-{
-	char key[IMAGE_KEY_BYTES];
-	const struct response_target t = {
-		.container_id = span_str(o->c->id.id),
-		.image = image_key(o->image, key),
-		.cgroup_path = o->c->cgroup_path,
-		.pid = o->c->pid,
-	};
-	struct err e = { "" };
-	int r = response_begin(o->owner->response, &t, a, &e);
-
-	out->action = a == RESPONSE_THROTTLE ? ALERT_THROTTLE
-		      : a == RESPONSE_STOP   ? ALERT_KILL
-					     : ALERT_FREEZE;
-	snprintf(out->outcome, sizeof(out->outcome), "%s: %.140s", response_action_names[a],
-		 r == 0		  ? "begun"
-		 : r == -EALREADY ? "it is so already"
-				  : e.text);
-}
-
-/* An event may deviate in several ways, and was ended once. */
-static bool is_counted(struct detector_baseline *d, const struct event_view *v)
-{
-	const struct process_key now = { v->head->boot_ns, v->head->pid };
-	const bool again = now.start_boot_ns == d->acted_on.start_boot_ns &&
-			   now.pid == d->acted_on.pid;
-
-	d->acted_on = now;
-	return again;
-}
-
-/* By the kernel's side, before or while the event was told. */
-static bool was_done(struct observer *o, const struct event_view *v, bool counted,
-		     struct enforced *out)
-{
-	if (!v || !(v->head->flags & (EVENT_KILLED | EVENT_DENIED)))
-		return false;
-	if (v->head->flags & EVENT_KILLED) {
-		o->owner->counts.killed += !counted;
-		out->action = ALERT_KILL;
-		snprintf(out->outcome, sizeof(out->outcome), "ended before its first instruction");
-	} else {
-		o->owner->counts.denied += !counted;
-		out->action = ALERT_DENY;
-		snprintf(out->outcome, sizeof(out->outcome), "refused before it happened (EPERM)");
-	}
-	return true;
-}
-
-/* The program is known, only by other ways: nothing that the kernel's side would stop. */
-static bool is_known_program(const struct observer *o, const struct behaviour *b)
-{
-	const char *cut = memmem(b->key.p, b->key.n, " < ", 3);
-
-	return cut && !(b->flags & BEHAVIOUR_DROPPED) &&
-	       baseline_knows_program(o->image->baseline, b->class,
-				      (struct span){ b->key.p, (size_t)(cut + 3 - b->key.p) });
-}
-
-static bool is_kill(enum enforce_action action)
-{
-	return action == ENFORCE_KILL || action == ENFORCE_DENY;
-}
-
-bool enforce_deviation(struct observer *o, const struct behaviour *b, enum seen_phase phase,
-		       const struct event_view *v, const struct event_context *c,
-		       struct enforced *out)
-{
-	struct detector_baseline *d = o->owner;
-	const bool injected = phase == PHASE_INJECTED;
-	const bool counted = v && v->head->flags & (EVENT_KILLED | EVENT_DENIED) &&
-			     is_counted(d, v);
-	const bool done = was_done(o, v, counted, out);
-
-	if (counted || !is_enforced(o, b->class))
-		return done;
-	if (!done &&
-	    ((injected && !d->services.config->enforce_injected) || is_known_program(o, b)))
-		return false;
-	const enum enforce_action action =
-		(enum enforce_action)o->image->baseline->actions[b->class];
-
-	/* it was there before us, or is noted without its process: there is nobody to kill */
-	if (!done && is_kill(action) && (!c || !c->process))
-		return false;
-	/* what the kernel's side did counts as much as what is still to be done */
-	if (!may_act(o))
-		return done;
-	d->counts.actions[action]++;
-	if (done)
-		return true;
-	switch (action) {
-	case ENFORCE_KILL:
-	case ENFORCE_DENY:
-		kill_late(o, c ? c->process : NULL, out);
-		return true;
-	case ENFORCE_FREEZE:
-		act_on_container(o, RESPONSE_FREEZE, out);
-		return true;
-	case ENFORCE_PAUSE:
-		act_on_container(o, RESPONSE_PAUSE, out);
-		return true;
-	case ENFORCE_STOP:
-		act_on_container(o, RESPONSE_STOP, out);
-		breaker_forgive(d->breaker, span_str(o->c->id.id));
-		return true;
-	case ENFORCE_THROTTLE:
-		act_on_container(o, RESPONSE_THROTTLE, out);
-		return true;
-	case ENFORCE_ALERT:
-	case ENFORCE_ACTION_COUNT:
-		return false;
-	}
-	return false;
-}
-
-void enforce_died(struct detector_baseline *d, const struct container *c)
-{
-	const struct span image = breaker_died(d->breaker, span_str(c->id.id), mono_ns());
-	struct observer *o = observer_find(d, c);
-
-	if (image.n && o && o->image && o->image->baseline->mode == MODE_ENFORCE)
-		trip(d, o->image, "a container ended soon after an action on it");
+	if (c == BASELINE_WRITE)
+		o->placed = false;
+	else if (c == BASELINE_CONNECT)
+		o->image->peered[o->digest] = false;
+	/* with a file of its own in each container it would go on for ever */
+	if (enforce_may_act(o) && c != BASELINE_EXEC)
+		enforce_observer(o);
 }

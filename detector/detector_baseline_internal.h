@@ -7,7 +7,9 @@
  *	detector_baseline_deviation.c  what does not belong: alerts, digests
  *	detector_baseline_version.c    which of the image's versions a container is
  *	detector_baseline_mode.c       modes and promotion
- *	detector_baseline_enforce.c    verdicts for the kernel's side, actions, the breaker
+ *	detector_baseline_enforce.c    verdicts for the kernel's side, what it holds containers to
+ *	detector_baseline_places.c     the same of directories and networks
+ *	detector_baseline_act.c	       actions, the breaker
  *	detector_baseline_usage.c      resources
  *	detector_baseline_state.c      figures
  *	detector_baseline_api*.c       requests */
@@ -45,14 +47,31 @@ struct image {
 	uint64_t hour_ns; /* monotonic; 0: no hour is running */
 	uint32_t held, held_by_class[BASELINE_CLASS_COUNT];
 	char examples[DIGEST_EXAMPLES][192];
+	/* what was still learned: when it was told last, and how much was not told since */
+	uint64_t learned_ns[PHASE_COUNT]; /* monotonic; 0: never */
+	uint32_t learned_held[PHASE_COUNT];
 	bool resolved[BASELINE_MAX_DIGESTS];	 /* its files are allowed */
+	bool peered[BASELINE_MAX_DIGESTS];	 /* its networks are */
 	uint32_t known;				 /* grows when other files are to be allowed */
 	uint64_t versions[BASELINE_MAX_DIGESTS]; /* hashes of ids: whose slot and files these are */
 	bool cannot_enforce;			 /* and why: */
 	char why_not[160];
+	bool has_verdicts;			  /* the kernel's side was told of it */
+	const char *partly[BASELINE_CLASS_COUNT]; /* deny: why the kernel's side refuses nothing */
+	uint32_t partly_told;			  /* classes (1 << c) */
 };
 
 struct usage; /* detector_baseline_usage.c */
+
+/* A directory in which a container may change files. */
+struct place {
+	struct event_file file;
+	bool below; /* and in all that is below it */
+};
+struct places {
+	struct place *list;
+	uint32_t n, cap;
+};
 
 /* One living container. */
 struct observer {
@@ -86,10 +105,21 @@ struct observer {
 	uint64_t looked_ns; /* the reading that its use was looked at */
 	bool injected;	    /* somebody from outside was at work in this window */
 	uint32_t files_found;
-	bool push_failed; /* the kernel's side did not take them */
-	bool resolving;	  /* a job looks up its files */
-	uint32_t known;	  /* image->known when the job began */
-	bool leaves;	  /* it has ended, the job frees it */
+	bool push_failed;		/* the kernel's side did not take them */
+	bool resolving;			/* a job looks up its files */
+	bool wants_files, wants_places; /* which that job looks up */
+	struct places places;		/* allowed to it */
+	struct places fresh;		/* found by the job so far */
+	bool placed;			/* its places are allowed */
+	bool topless;			/* they cannot be said: it is not held to writes */
+	bool fresh_topless;		/* the same of what the job found */
+	uint32_t placed_known;		/* image->known then */
+	uint64_t placed_ns;		/* monotonic */
+	uint32_t early;			/* looks at a root that was still the host's */
+	uint32_t unable;		/* enum enforce_flag that the kernel's side did not take */
+	int enforce_error;		/* what it said last */
+	uint32_t known;			/* image->known when the job began */
+	bool leaves;			/* it has ended, the job frees it */
 };
 
 struct detector_baseline {
@@ -121,6 +151,8 @@ struct detector_baseline {
 		uint64_t actions[ENFORCE_ACTION_COUNT];
 		uint64_t runtime;	 /* events before the container's own program ran */
 		uint64_t not_learned;	 /* malicious */
+		uint64_t usage_refused;	 /* series that found no memory */
+		uint64_t learned_held;	 /* of what is learned: counted, not told */
 		uint64_t wrongly_killed; /* known by its path, not by its file */
 	} counts;
 };
@@ -181,14 +213,46 @@ void modes_of_config(struct detector_baseline *d, struct image *i);
 /* detector_baseline_enforce.c */
 void enforce_observer(struct observer *o); /* the mode, or what is known, has changed */
 void enforce_image(struct detector_baseline *d, struct image *i);
+/* Nothing is enforced of the image until all was looked up again: what belongs to it must not be
+ * stopped meanwhile. */
+void enforce_forget(struct detector_baseline *d, struct image *i);
 /* Its files are looked up again before anything is enforced anew. */
 static inline void image_known_changed(struct image *i)
 {
 	memset(i->resolved, 0, sizeof(i->resolved));
+	memset(i->peered, 0, sizeof(i->peered));
+	memset(i->partly, 0, sizeof(i->partly));
 	i->known++;
 }
+/* Whether deviations of a class are acted on in this container. */
+bool enforce_acts(const struct observer *o, enum baseline_class c);
 void enforce_known(struct observer *o, enum baseline_class c, const struct seen *s,
 		   const struct event_view *v);
+/* The image goes back to detect, with an alert. */
+void enforce_refuse(struct observer *o, const char *why);
+uint32_t enforce_slot(struct detector_baseline *d, struct image *i, unsigned digest);
+
+/* detector_baseline_places.c */
+void places_collect(const struct observer *o, struct enforce_files *files); /* for a look */
+void places_found(struct observer *o, const struct enforce_file *f);
+void places_take(struct observer *o); /* what was found is allowed, what was allowed is not */
+bool places_are_fresh(const struct observer *o);
+void places_end(struct observer *o);	 /* the container ended: its own are not allowed any more */
+void places_release(struct observer *o); /* memory alone; the kernel's side has forgotten them */
+/* Allows the networks of its image; 0, -errno. */
+int peers_push(struct observer *o);
+/* What is configured as deny cannot be refused there: told once. why: static. */
+void enforce_partly(struct observer *o, enum baseline_class c, const char *why);
+
+/* detector_baseline_act.c */
+/* What happens to a deviation of a class, for people; *why: what keeps it from more, or NULL. */
+const char *enforce_means(const struct detector_baseline *d, const struct image *i,
+			  enum baseline_class c, const char **why);
+/* People believe that an image is enforced: whatever ends it is an alert. */
+void enforce_tell_ended(struct detector_baseline *d, const struct image *i, const char *rule,
+			const char *what, const char *why);
+/* Asks the breaker; false: it must not be done. */
+bool enforce_may_act(struct observer *o);
 /* What was done about it: for the alert. false: nothing was to be done. */
 struct enforced {
 	enum alert_action action;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collector/base/clock.h"
 #include "detector/byte_map.h"
@@ -382,6 +383,32 @@ static bool is_runtime(const struct detector_baseline *d, const struct process *
 	return true;
 }
 
+static bool is_of_image(const struct event_file *f)
+{
+	return (f->flags & (FILE_KNOWN | FILE_OVERLAY)) == (FILE_KNOWN | FILE_OVERLAY) &&
+	       !(f->flags & (FILE_UPPER | FILE_FOREIGN | FILE_MEMORY | FILE_DELETED));
+}
+
+/* An open that said nothing: neither will it when the next one opens the file so. Reading a file of
+ * the image is that, though not of one with several names, another of which may be a secret; what
+ * is not the image's gives its number to others. And devices, such as /dev/null. Only where all is
+ * learned: until then more is to be seen, also by who looks back at what led to an alert. */
+static bool is_dull(const struct observer *o, const struct event_view *v)
+{
+	const struct event_open *e = v->open;
+	const struct baseline *b = o->image ? o->image->baseline : NULL;
+
+	if (!b || b->mode < MODE_DETECT || !b->sets[BASELINE_READ].complete_ns[PHASE_STEADY] ||
+	    !b->sets[BASELINE_WRITE].complete_ns[PHASE_STEADY])
+		return false;
+	if (v->head->result < 0 || !v->strings[TAG_PATH].n || v->string_flags[TAG_PATH])
+		return false;
+	if (S_ISCHR(e->file.mode))
+		return e->file.flags & FILE_KNOWN;
+	return e->access == ACCESS_READ && S_ISREG(e->file.mode) && e->file.links == 1 &&
+	       is_of_image(&e->file);
+}
+
 void detector_baseline_event(struct detector_baseline *d, const struct event_view *v,
 			     const struct event_context *c, struct container *of, bool malicious)
 {
@@ -402,6 +429,8 @@ void detector_baseline_event(struct detector_baseline *d, const struct event_vie
 	if (!o || o->sandbox || (o->image && o->image->baseline->mode == MODE_OFF))
 		return;
 	d->counts.events++;
+	if (o->early && !o->resolving) /* its own program runs: its root is there */
+		enforce_observer(o);
 	if (malicious)
 		note_malicious(o, c->process);
 	else if (o->malicious_n)
@@ -409,6 +438,8 @@ void detector_baseline_event(struct detector_baseline *d, const struct event_vie
 	const size_t n = behaviours_of(d->reader, v, c, list);
 	const bool injected = c->process && c->process->injected;
 
+	if (n == 0 && v->head->type == EVENT_OPEN && is_dull(o, v))
+		d->services.dull(d->services.agent, v);
 	const enum seen_phase phase = observer_phase(o, injected);
 
 	o->injected |= injected && n > 0;

@@ -26,7 +26,6 @@ struct watched { /* one resource of one container */
 struct usage {
 	struct watched of[RESOURCE_COUNT];
 	struct anomaly_tail tail;
-	int refused; /* series that found no memory */
 };
 
 /* Below this much above the usual nothing matters, whatever its share. */
@@ -210,14 +209,15 @@ static void look_for_burst(struct observer *o, enum baseline_resource r, double 
 
 /* --- anomalies: by its own past ------------------------------------------------------------ */
 
-static bool has_series(struct usage *u, enum baseline_resource r)
+static bool has_series(struct observer *o, enum baseline_resource r)
 {
+	struct usage *u = o->usage;
 	struct anomaly_settings s = anomaly_settings_live();
 	struct err e = { "" };
 
 	s.least_range = matters[r];
 	if (!u->of[r].series && anomaly_new(&u->of[r].series, &s, &e) < 0)
-		u->refused++;
+		o->owner->counts.usage_refused++;
 	return u->of[r].series != NULL;
 }
 
@@ -239,7 +239,7 @@ static void look_for_anomaly(struct observer *o, enum baseline_resource r, doubl
 	struct told t = { .rule = "resource-anomaly", .how = "differs from its own past" };
 	char rarity[96];
 
-	if (isnan(v) || !has_series(u, r)) {
+	if (isnan(v) || !has_series(o, r)) {
 		end_anomaly(o, r, &t);
 		return;
 	}
@@ -272,8 +272,10 @@ static bool begin(struct observer *o)
 	if (o->usage)
 		return true;
 	o->usage = calloc(1, sizeof(*o->usage));
-	if (!o->usage)
+	if (!o->usage) {
+		o->owner->counts.usage_refused++;
 		return false;
+	}
 	s.alarms_s = 1.0 / (c->anomaly_alarm_days * DAY_S);
 	anomaly_tail_init(&o->usage->tail, &s);
 	return true;

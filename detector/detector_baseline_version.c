@@ -25,15 +25,17 @@ static void forget_place(struct detector_baseline *d, struct image *i, unsigned 
 	for (uint32_t k = 0; k < d->observers_max; k++) {
 		struct observer *o = d->observers[k];
 
-		if (!o || o->image != i || o->digest != digest || !o->enforced)
+		if (!o || o->image != i || o->digest != digest)
 			continue;
-		s->enforce(s->agent, o->c, 0, 0);
+		if (o->enforced)
+			s->enforce(s->agent, o->c, 0, 0);
 		o->enforced = 0;
+		places_release(o);
 	}
 	if (i->slots[digest])
 		s->clear_image(s->agent, i->slots[digest]);
 	i->slots[digest] = 0;
-	i->resolved[digest] = false;
+	i->resolved[digest] = i->peered[digest] = false;
 	i->known++; /* what is looked up now is of the old one */
 }
 

@@ -85,10 +85,24 @@ static void count_window(struct observer *o, enum seen_phase phase)
 	b->dirty = true;
 }
 
+/* Classes of which events of this container were lost since this was asked last. */
+static uint32_t lost_classes(const struct observer *o)
+{
+	const struct agent_services *services = &o->owner->services;
+	uint64_t types = services->lost(services->agent, o->c);
+	uint32_t classes = 0;
+
+	for (unsigned t = EVENT_NONE + 1; types && t < EVENT_TYPE_COUNT; t++)
+		if (types & EVENT_BIT(t))
+			classes |= behaviour_classes_of((enum event_type)t);
+	return classes;
+}
+
 static void close_window(struct observer *o, bool last, bool stops)
 {
 	const enum seen_phase now = observer_phase(o, false), was = o->phase;
 
+	o->voided |= lost_classes(o);
 	if (o->image) {
 		/* until the signal is heard of here, the container has begun to stop: its system
 		 * calls are of the shut-down, where the next window takes them */
@@ -119,21 +133,9 @@ static void close_window(struct observer *o, bool last, bool stops)
 			       : mono_ns();
 }
 
-static uint32_t lost_classes(struct detector_baseline *d)
-{
-	uint64_t types = d->services.lost(d->services.agent);
-	uint32_t classes = 0;
-
-	for (unsigned t = EVENT_NONE + 1; types && t < EVENT_TYPE_COUNT; t++)
-		if (types & EVENT_BIT(t))
-			classes |= behaviour_classes_of((enum event_type)t);
-	return classes;
-}
-
 void observer_windows(struct detector_baseline *d)
 {
 	const uint64_t now = mono_ns();
-	const uint32_t lost = lost_classes(d);
 	uint32_t left = d->observers_n;
 
 	for (uint32_t i = 0; left && i < d->observers_max; i++) {
@@ -144,7 +146,6 @@ void observer_windows(struct detector_baseline *d)
 		left--;
 		if (o->leaves)
 			continue;
-		o->voided |= lost;
 		/* the end of a start-up begins a window, so that steady ones hold nothing of it */
 		if (now - o->window_ns >= d->window_length_ns ||
 		    observer_phase(o, false) != o->phase)

@@ -291,6 +291,30 @@ static void add_mode(const json_t *o, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
+/* What is to be refused and cannot be is killed late: nobody should find out by an alert. */
+static void add_acts(const json_t *o, struct buf *out)
+{
+	const json_t *acts = json_object_get(o, "acts");
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(acts, i, one)
+	{
+		const char *class = cli_get_text(one, "class"), *means = cli_get_text(one, "means"),
+			   *why = cli_get_text(one, "why");
+
+		buf_printf(out, "%-12s", i == 0 ? "blocks" : "");
+		buf_add_visible(out, span_str(class ? class : "?"));
+		buf_add_str(out, ": ");
+		buf_add_visible(out, span_str(means ? means : "?"));
+		if (why) {
+			buf_add_str(out, ", not refused: ");
+			buf_add_visible(out, span_str(why));
+		}
+		buf_add_char(out, '\n');
+	}
+}
+
 void baseline_enforce_line(const json_t *o, struct buf *out)
 {
 	const char *why = cli_get_text(o, "why_not"), *layer = cli_get_text(o, "layer");
@@ -308,6 +332,7 @@ void baseline_enforce_line(const json_t *o, struct buf *out)
 	buf_add_str(out, layer && strcmp(layer, "off") == 0 ? ": nothing can be blocked\n"
 			 : denies			    ? ": refuses before it happens\n"
 				  : ": ends processes, refuses nothing\n");
+	add_acts(o, out);
 }
 
 void cli_baseline_text(const json_t *answer, const struct cli_baseline_view *view, struct buf *out)

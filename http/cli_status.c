@@ -125,6 +125,49 @@ static void add_figures(struct buf *out, const json_t *s)
 			    : "ok\n");
 }
 
+/* "3 images (1 learn, 2 detect)" */
+static void add_images(struct buf *out, json_t *images)
+{
+	uint64_t all = 0;
+	const char *mode;
+	json_t *n;
+	bool first = true;
+
+	json_object_foreach(images, mode, n) all += (uint64_t)json_integer_value(n);
+	buf_printf(out, "%llu image(s)", (unsigned long long)all);
+	json_object_foreach(images, mode, n)
+	{
+		if (json_integer_value(n) <= 0)
+			continue;
+		buf_printf(out, "%s%llu ", first ? " (" : ", ",
+			   (unsigned long long)json_integer_value(n));
+		add_text(out, mode);
+		first = false;
+	}
+	buf_add_str(out, first ? "" : ")");
+}
+
+static void add_baselines(struct buf *out, const json_t *s, const struct cli_terminal *to)
+{
+	const json_t *b = json_object_get(s, "baselines");
+	const json_t *breaker = json_object_get(b, "breaker");
+	uint64_t tripped = 0;
+
+	if (!json_is_object(b)) /* switched off, or an older agent */
+		return;
+	add_key(out, "baselines");
+	add_images(out, json_object_get(b, "images"));
+	add_number(out, b, "complete", "complete");
+	add_number(out, b, "containers", "container(s)");
+	add_number(out, b, "containers_without_image", "of unknown image");
+	add_number(out, b, "deviations", "deviation(s)");
+	cli_get_u64(breaker, "tripped", &tripped);
+	add_colour(out, to, tripped ? "\033[33m" : "");
+	add_number(out, breaker, "tripped", "breaker trip(s)");
+	add_colour(out, to, tripped ? "\033[0m" : "");
+	buf_add_char(out, '\n');
+}
+
 /* Tables that refused something: nothing is lost silently. */
 static void add_refused(struct buf *out, const json_t *s, const struct cli_terminal *to)
 {
@@ -157,6 +200,7 @@ int cli_status_text(const json_t *answer, const struct cli_terminal *to, struct 
 	add_host(out, answer);
 	add_serve(out, answer, to);
 	add_figures(out, answer);
+	add_baselines(out, answer, to);
 	add_refused(out, answer, to);
 	json_array_foreach(json_object_get(answer, "degraded"), i, text)
 	{

@@ -6,7 +6,7 @@ import os
 import signal
 
 from baselines_at_work import Learning, Place, facts, place_image, usual_work
-from harness import Timeout, free_port, same, wait_until
+from harness import Timeout, free_port, same, skip, wait_until
 from runtimes import docker, once
 from session import read_text, session
 
@@ -145,6 +145,25 @@ def test_the_breaker_ends_what_does_too_much():
         wait_until(again, 10, "the image back in detect")
         w.agent.wait("enforcement-tripped", since)
         wait_until(lambda: w.ran("/usr/bin/id"), 5, "an unknown program runs again")
+    finally:
+        w.close()
+
+
+def test_what_cannot_be_refused_here_is_killed_late_and_that_is_said():
+    world().close()
+    w = World(**{"enforce.write": "deny", "enforce.exec": "alert", "enforce.script": "alert"})
+    try:
+        if w.agent.baseline(IMAGE)["can_deny"]:
+            skip("this machine's layer refuses: tests/vm/guest/test_deny.py")
+        why = "this layer of the kernel sensor refuses nothing"
+        assert f"write: killed after it was seen, not refused: {why}" in \
+            w.agent.cli("show", IMAGE).stdout
+        w.agent.cli("mode", IMAGE, "enforce")
+        since = w.agent.mark()
+        w.box.doer("openat -100 s:/srv/app/new 0101 0644")
+        alert = w.agent.deviation("baseline-write", since, w.box.id, "/srv/app/new")
+        same(alert["action"]["taken"], "kill", "action")
+        assert alert["action"]["outcome"].endswith(f"; not refused: {why}"), alert["action"]
     finally:
         w.close()
 

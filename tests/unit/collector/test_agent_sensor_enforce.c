@@ -31,7 +31,7 @@ static void without_a_sensor_each_service_says_so_and_nothing_is_kept(void **sta
 	s.clear_image(a, 1);
 	assert_false(s.can_deny(a));
 	assert_string_equal(s.layer(a), "off");
-	assert_int_equal(s.lost(a), 0);
+	assert_int_equal(s.lost(a, &c), 0);
 	assert_false(s.syscalls(a, &c, words));
 	free(a);
 }
@@ -59,11 +59,26 @@ static void what_was_noted_of_a_container_that_ended_is_given_once(void **state)
 	free(a);
 }
 
+static void what_was_lost_of_a_container_is_told_once(void **state)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	struct container c = { .ended = true, .lost_types = EVENT_BIT(EVENT_OPEN) };
+	struct agent_services s = { .agent = a };
+	(void)state;
+
+	assert_non_null(a);
+	agent_sensor_services(&s);
+	assert_int_equal(s.lost(a, &c), EVENT_BIT(EVENT_OPEN));
+	assert_int_equal(s.lost(a, &c), 0);
+	free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_sensor_each_service_says_so_and_nothing_is_kept),
 		cmocka_unit_test(what_was_noted_of_a_container_that_ended_is_given_once),
+		cmocka_unit_test(what_was_lost_of_a_container_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

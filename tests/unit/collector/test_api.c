@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 
+#include "collector/agent_detector.h"
 #include "collector/api.h"
 #include "tests/unit/collector/state_fixture.h"
 
@@ -270,6 +271,40 @@ static void the_status_names_what_does_not_work(void **state)
 	json_decref(json);
 }
 
+static void the_status_says_how_far_baselines_are(void **state)
+{
+	static const char *const modes[] = { "off", "learn", "detect", "enforce", NULL };
+	struct alerts_state alerts = { .baselines = { .on = false } };
+	AUTO_FIXTURE struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 8, false);
+	f.state.alerts = &alerts;
+	json_t *json = get_as(&f, "/api/v1/status", "", 200);
+
+	assert_true(json_is_null(at(json, "baselines")));
+	json_decref(json);
+	alerts.baselines = (struct baselines_state){ .on = true,
+						     .modes = modes,
+						     .by_mode = { 0, 1, 2, 3 },
+						     .complete = 4,
+						     .observed = 9,
+						     .sandboxes = 2,
+						     .without_image = 1,
+						     .deviations = 5,
+						     .tripped = 6 };
+	json = get_as(&f, "/api/v1/status", "", 200);
+	json_t *b = at(json, "baselines");
+
+	assert_int_equal(json_integer_value(at(at(b, "images"), "detect")), 2);
+	assert_int_equal(json_integer_value(at(b, "complete")), 4);
+	assert_int_equal(json_integer_value(at(b, "containers")), 7);
+	assert_int_equal(json_integer_value(at(b, "containers_without_image")), 1);
+	assert_int_equal(json_integer_value(at(b, "deviations")), 5);
+	assert_int_equal(json_integer_value(at(at(b, "breaker"), "tripped")), 6);
+	json_decref(json);
+}
+
 static void a_list_in_slices_is_the_list_and_survives_what_ends_meanwhile(void **state)
 {
 	AUTO_FIXTURE struct fixture f;
@@ -312,6 +347,7 @@ int main(void)
 		cmocka_unit_test(unknown_and_ambiguous_ids_have_their_status),
 		cmocka_unit_test(an_answer_beyond_the_limit_is_an_error_in_json),
 		cmocka_unit_test(the_status_names_what_does_not_work),
+		cmocka_unit_test(the_status_says_how_far_baselines_are),
 		cmocka_unit_test(a_list_in_slices_is_the_list_and_survives_what_ends_meanwhile),
 	};
 

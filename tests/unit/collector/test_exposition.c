@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collector/agent_detector.h"
 #include "collector/exposition.h"
 #include "tests/unit/collector/exposition_golden.h"
 #include "tests/unit/collector/openmetrics_check.h"
@@ -518,6 +519,53 @@ static void the_sensor_tells_its_mode_its_programs_and_what_it_lost(void **state
 	assert_null(strstr(text, "not_asked_for"));
 }
 
+static void baselines_tell_how_far_they_are_and_what_stopped_enforcement(void **state)
+{
+	static const char *const wanted[] = {
+		"bulkhead_baseline_images{mode=\"detect\"} 2\n",
+		"bulkhead_baseline_complete_images 3\n",
+		"bulkhead_baseline_containers_without_image 4\n",
+		"bulkhead_baseline_unresolved_total 5\n",
+		"bulkhead_baseline_shortened_total 6\n",
+		"bulkhead_baseline_usage_refused_total 7\n",
+		"bulkhead_baseline_learned_held_total 8\n",
+		"bulkhead_baseline_breaker_actions 9\n",
+		"bulkhead_baseline_breaker_actions_total 10\n",
+		"bulkhead_baseline_breaker_trips_total{by=\"container_ended\"} 11\n",
+		"bulkhead_baseline_breaker_trips_total{by=\"host\"} 12\n",
+		"bulkhead_baseline_breaker_trips_total{by=\"image\"} 13\n",
+	};
+	static const char *const modes[] = { "off", "learn", "detect", "enforce", NULL };
+	static const char *const actions[] = { "alert", NULL };
+	const struct alerts_state alerts = { .severities = actions + 1,
+					     .kinds = actions + 1,
+					     .baselines = { .on = true,
+							    .modes = modes,
+							    .action_names = actions,
+							    .by_mode = { 0, 1, 2, 0 },
+							    .complete = 3,
+							    .without_image = 4,
+							    .unresolved = 5,
+							    .shortened = 6,
+							    .usage_refused = 7,
+							    .learned_held = 8,
+							    .breaker_recent = 9,
+							    .breaker_actions = 10,
+							    .breaker_death = 11,
+							    .breaker_host = 12,
+							    .breaker_image = 13 } };
+	AUTO_FIXTURE struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 8, false);
+	f.state.alerts = &alerts;
+	AUTO_FREE char *text = render(&f, false);
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!strstr(text, wanted[i]))
+			fail_msg("no line '%s'", wanted[i]);
+}
+
 static void a_sensor_that_is_off_tells_why_and_shows_no_figures(void **state)
 {
 	AUTO_FIXTURE struct fixture f;
@@ -567,6 +615,7 @@ int main(void)
 		cmocka_unit_test(a_text_beyond_the_limit_is_an_error),
 		cmocka_unit_test(every_metric_has_a_proper_name_type_and_help),
 		cmocka_unit_test(the_sensor_tells_its_mode_its_programs_and_what_it_lost),
+		cmocka_unit_test(baselines_tell_how_far_they_are_and_what_stopped_enforcement),
 		cmocka_unit_test(a_sensor_that_is_off_tells_why_and_shows_no_figures),
 		cmocka_unit_test(traffic_by_socket_is_shown_where_it_is_known),
 		cmocka_unit_test(promtool_reads_the_text_and_finds_no_fault_with_our_own_names),

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@
 #include "tests/unit/fixture.h"
 
 #define WORLD_CONTAINERS 4
+#define WORLD_VERDICTS	 64
 #define HOST_MOUNTS	 4026531841U
 #define BOX_MOUNTS	 4026532999U
 
@@ -40,13 +42,22 @@ static struct world {
 	struct alerts *alerts;
 	struct audit *audit;
 	struct detector_baseline *d;
-	uint64_t lost;		      /* types, once */
 	uint64_t made[SYSCALL_WORDS]; /* system calls, once */
 	struct {
 		uint32_t slot, flags;
 		unsigned times;
 	} enforced;
-	unsigned allowed, cleared;
+	unsigned allowed, cleared, dull;
+	struct {
+		struct verdict_key key;
+		enum verdict v;
+	} verdicts[WORLD_VERDICTS]; /* each key once, the last word */
+	unsigned verdicts_n;
+	struct sensor_peer peers[WORLD_VERDICTS];
+	unsigned peers_n;
+	int verdict_result, peer_result;
+	uint32_t enforce_refuses; /* flags that the kernel cannot do */
+	bool refuses_nothing;	  /* the layer is "tracepoint" */
 	struct process_table *processes;
 	json_t *lines;
 } w;
@@ -105,16 +116,22 @@ static inline const char *world_layer(struct agent *a)
 static inline bool world_can_deny(struct agent *a)
 {
 	(void)a;
-	return true;
+	return !w.refuses_nothing;
 }
 
-static inline uint64_t world_lost(struct agent *a)
+static inline uint64_t world_lost(struct agent *a, struct container *c)
 {
-	const uint64_t lost = w.lost;
+	const uint64_t lost = c->lost_types;
 
 	(void)a;
-	w.lost = 0;
+	c->lost_types = 0;
 	return lost;
+}
+
+static inline void world_dull(struct agent *a, const struct event_view *v)
+{
+	(void)a, (void)v;
+	w.dull++;
 }
 
 static inline bool world_syscalls(struct agent *a, struct container *c, uint64_t *words)
@@ -128,6 +145,8 @@ static inline bool world_syscalls(struct agent *a, struct container *c, uint64_t
 static inline int world_enforce(struct agent *a, struct container *c, uint32_t slot, uint32_t flags)
 {
 	(void)a, (void)c;
+	if (flags & w.enforce_refuses)
+		return -EOPNOTSUPP;
 	w.enforced.slot = slot;
 	w.enforced.flags = flags;
 	w.enforced.times++;
@@ -136,9 +155,29 @@ static inline int world_enforce(struct agent *a, struct container *c, uint32_t s
 
 static inline int world_verdict(struct agent *a, const struct verdict_key *k, enum verdict v)
 {
-	(void)a, (void)k;
+	unsigned i = 0;
+
+	(void)a;
 	w.allowed += v == VERDICT_ALLOW;
+	if (w.verdict_result < 0)
+		return w.verdict_result;
+	while (i < w.verdicts_n && memcmp(&w.verdicts[i].key, k, sizeof(*k)) != 0)
+		i++;
+	assert_true(i < WORLD_VERDICTS);
+	w.verdicts_n += i == w.verdicts_n;
+	w.verdicts[i].key = *k;
+	w.verdicts[i].v = v;
 	return 0;
+}
+
+static inline int world_peer(struct agent *a, const struct sensor_peer *p, enum verdict v)
+{
+	(void)a;
+	assert_int_equal(v, VERDICT_ALLOW);
+	assert_true(w.peers_n < WORLD_VERDICTS);
+	if (w.peer_result == 0)
+		w.peers[w.peers_n++] = *p;
+	return w.peer_result;
 }
 
 static inline void world_clear_image(struct agent *a, uint32_t slot)
@@ -213,11 +252,13 @@ static inline int world_up(void **state)
 					      .processes = world_processes,
 					      .layer = world_layer,
 					      .can_deny = world_can_deny,
+					      .dull = world_dull,
 					      .lost = world_lost,
 					      .syscalls = world_syscalls,
 					      .enforce = world_enforce,
 					      .verdict = world_verdict,
 					      .verdict_key = sensor_verdict_key,
+					      .peer = world_peer,
 					      .clear_image = world_clear_image,
 					      .unix_minus_boot_ns = world_clock };
 	const struct alerts_settings a = { .services = &w.services, .silences = NULL };
@@ -267,6 +308,9 @@ struct happening {
 	uint16_t flags; /* of the head */
 	uint32_t file;	/* enum event_file_flag, beside FILE_KNOWN and FILE_OVERLAY */
 	uint32_t uid;
+	uint32_t access;   /* open: enum event_access; 0: to write */
+	uint32_t links;	   /* of the file, beside its name */
+	uint8_t remote[4]; /* network: the peer, of port 443 */
 	bool malicious;
 };
 
@@ -275,15 +319,19 @@ static inline void put_fixed(const struct happening *h, const struct event_head 
 {
 	const struct event_file file = { .flags = FILE_KNOWN | FILE_OVERLAY | (uint16_t)h->file,
 					 .mode = S_IFREG | 0755,
-					 .inode = 5 };
+					 .inode = 5,
+					 .links = 1 + h->links };
 	const struct event_exec x = { .file = file };
-	const struct event_open o = { .access = ACCESS_WRITE, .file = file };
-	const struct event_network n = { .family = AF_INET,
-					 .type = SOCK_STREAM,
-					 .local_port = 0x5000 };
+	const struct event_open o = { .access = h->access ? h->access : ACCESS_WRITE,
+				      .file = file };
+	struct event_network n = { .family = AF_INET,
+				   .type = SOCK_STREAM,
+				   .local_port = 0x5000,
+				   .remote_port = htons(443) };
 	const struct event_call c = { .op = 0 };
 	const void *fixed = &c;
 
+	memcpy(n.remote, h->remote, sizeof(h->remote));
 	switch (event_type_shape(h->type)) {
 	case SHAPE_EXEC:
 		fixed = &x;

@@ -47,13 +47,15 @@ static void a_window_with_lost_events_is_no_evidence_for_their_classes(void **st
 
 	(void)state;
 	observer(c);
-	w.lost = EVENT_BIT(EVENT_LISTEN);
+	c->lost_types = EVENT_BIT(EVENT_LISTEN);
 	window_passes();
 	const struct baseline_set *sets = baseline_of(c)->sets;
 
 	assert_int_equal(sets[BASELINE_LISTEN].windows[PHASE_STEADY], 0);
 	assert_int_equal(sets[BASELINE_LISTEN].voided[PHASE_STEADY], 1);
 	assert_int_equal(sets[BASELINE_EXEC].windows[PHASE_STEADY], 1);
+	window_passes(); /* it is over with its window */
+	assert_int_equal(sets[BASELINE_LISTEN].windows[PHASE_STEADY], 1);
 }
 
 static void a_start_up_is_one_window_and_steady_state_begins_behind_it(void **state)
@@ -85,7 +87,7 @@ static void what_was_lost_early_in_a_long_start_up_voids_it(void **state)
 	(void)state;
 	w.config.baseline_startup_s = 3600;
 	HAPPENS(c, EVENT_EXEC, .path = "/bin/chown");
-	w.lost = EVENT_BIT(EVENT_EXEC);
+	c->lost_types = EVENT_BIT(EVENT_EXEC);
 	window_passes();
 	HAPPENS(c, EVENT_EXEC, .path = "/bin/chown");
 	window_passes();

@@ -204,6 +204,9 @@ static void the_status_shows_faults_and_refusals(void **state)
 		"\"loop\":{\"longest_turn_seconds\":0.004},\"config\":{\"last_reload_ok\":false},"
 		"\"capacities\":[{\"name\":\"containers\",\"used\":2,\"capacity\":4,\"refused\":9},"
 		"{\"name\":\"inotify_watches\",\"capacity\":null,\"refused\":0}],"
+		"\"baselines\":{\"images\":{\"off\":0,\"learn\":1,\"detect\":2,\"enforce\":0},"
+		"\"complete\":2,\"containers\":5,\"containers_without_image\":1,"
+		"\"deviations\":7,\"breaker\":{\"tripped\":1}},"
 		"\"degraded\":[\"no kernel log\"]}";
 	const struct cli_terminal to = { false, 0 };
 	AUTO_BUF struct buf b = { .fd = -1 };
@@ -220,6 +223,8 @@ static void the_status_shows_faults_and_refusals(void **state)
 		       "containers  2 live, 1 ended, 0 refused\n"
 		       "sampling    10 rounds, 0 late, last took 2.1 ms, longest turn 4.0 ms\n"
 		       "config      last reload FAILED, the one before is in use\n"
+		       "baselines   3 image(s) (1 learn, 2 detect), 2 complete, 5 container(s), "
+		       "1 of unknown image, 7 deviation(s), 1 breaker trip(s)\n"
 		       "refused     containers: 9 (capacity 4)\n"
 		       "degraded    no kernel log\n");
 	json = json_object(); /* an older agent that tells nothing of this */

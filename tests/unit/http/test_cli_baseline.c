@@ -235,6 +235,10 @@ static void a_preview_says_what_would_be_done_and_by_what_means(void **state)
 	AUTO_FREE char *text = made(
 		"{\"repository\":\"r\",\"entrypoint\":\"e\",\"mode\":\"detect\",\"hours\":24,"
 		"\"can_enforce\":true,\"layer\":\"tracepoint\",\"can_deny\":false,"
+		"\"acts\":[{\"class\":\"exec\",\"action\":\"kill\",\"means\":\"killed\"},{"
+		"\"class\":"
+		"\"write\",\"action\":\"deny\",\"means\":\"killed late" ESCAPE
+		"\",\"why\":\"no\"}],"
 		"\"not_learned\":[\"exec\",\"write\"],\"blocked\":[{\"class\":\"exec\",\"entry\":"
 		"\"/bin/x" ESCAPE "\",\"last\":\"2027-01-10T00:00:00Z\",\"count\":3,\"action\":"
 		"\"kill\",\"means\":\"killed before its first instruction\"}],\"counts\":{"
@@ -246,6 +250,8 @@ static void a_preview_says_what_would_be_done_and_by_what_means(void **state)
 			       "mode        detect\n"
 			       "enforce     it can be enforced\n"
 			       "kernel      tracepoint: ends processes, refuses nothing\n"
+			       "blocks      exec: killed\n"
+			       "            write: killed late\\x1b[2J, not refused: no\n"
 			       "not learned exec, write\n"
 			       "blocked     1 entries, seen 3 times in the last 24 hours\n"
 			       "            2 programs of the image that others started: told "
