@@ -267,7 +267,8 @@ struct event_path {
 _Static_assert(sizeof(struct event_path) == 88, "event layout is shared with user space");
 
 /* SOCKET, CONNECT, ACCEPT, BIND, LISTEN, SEND, RECV, FLOW_END, PAYLOAD, DNS. Strings: UNIX_LOCAL,
- * UNIX_REMOTE (leading NUL: abstract), PAYLOAD. */
+ * UNIX_REMOTE (leading NUL: abstract), PAYLOAD. A CONNECT of AF_UNIX that went well: UNIX_REMOTE is
+ * what the listener bound, in its own world, RAW what the caller passed. */
 struct event_network {
 	__u16 family, type; /* AF_*, SOCK_* without flags */
 	__u16 protocol;	    /* IPPROTO_* */
@@ -294,11 +295,11 @@ struct event_call {
 	__u64 args[EVENT_ARGS];
 	/* The other process: of kill, ptrace, process_vm, setns by pidfd, cgroup_attach. */
 	__u64 target_start_boot_ns, target_cgroup, target_container;
-	__u32 target_pid;	/* of the host's pid namespace */
+	__u32 target_pid; /* of the host's pid namespace */
 	/* PRCTL, PTRACE, BPF, KEYCTL: command; SETUID: enum event_setuid; MMAP: enum event_mmap;
 	 * NEW_MOUNT: enum event_new_mount */
 	__u32 op;
-	struct event_caps caps; /* CAPSET: as they are now; SETUID too */
+	struct event_caps caps;	     /* CAPSET: as they are now; SETUID too */
 	struct event_namespaces ns;  /* SETNS, UNSHARE: as they are now */
 	struct event_file file;	     /* of the descriptor in it, where there is one */
 	struct event_network socket; /* DUP: what was copied */
@@ -317,11 +318,14 @@ enum event_setuid {
 	SETUID_GROUPS,
 };
 
-/* MMAP: told for these alone; args as of mmap(2), `file` of what is mapped, result the address.
- * Strings: PATH of the file. */
+/* MMAP: told for these alone, each size or file once an exec instance; args as of mmap(2), `file`
+ * of what is mapped, result the address. Huge ones are told when they fail, too. Strings: PATH of
+ * the file. */
 enum event_mmap {
-	MMAP_FOREIGN = 1, /* a process of the host maps code out of an overlay that is not its "/" */
-	MMAP_HUGE,	  /* a container's anonymous memory: 1 GiB and more, or MAP_HUGETLB */
+	/* A process of the host maps code out of an overlay that neither its own program nor the
+	 * host's "/" is on: whatever its own root is by then (CVE-2019-14271). */
+	MMAP_FOREIGN = 1,
+	MMAP_HUGE, /* a container's anonymous memory: 1 GiB and more, or MAP_HUGETLB */
 };
 
 /* NEW_MOUNT: the calls of the new way to mount. fsopen: NAME (type of file system). fspick,
@@ -383,19 +387,21 @@ struct event_task {
 	__u32 seccomp, no_new_privs;
 	__u32 kernel_thread, suid;
 	__u64 real_parent_start_boot_ns;
-	__u32 seccomp_filters; /* how many there are, one upon the other */
-	__u32 outside;	       /* enum event_task_outside */
-	__s32 fd_outside;      /* TASK_FD_OUTSIDE: the first such descriptor */
+	__u32 seccomp_filters;	/* how many there are, one upon the other */
+	__u32 outside;		/* enum event_task_outside */
+	__s32 fd_outside;	/* TASK_FD_OUTSIDE: the first such descriptor */
 	__u32 host_net_sockets; /* sockets of the host's network among the first descriptors, where
 				 * the task's network is another */
 };
 _Static_assert(sizeof(struct event_task) == 296, "event layout is shared with user space");
 
-enum event_task_outside { /* as EXEC_*_OUTSIDE */
+/* As EXEC_*_OUTSIDE, of containers' tasks. FD: of leaders alone, the first 32 descriptors.
+ * CRED_MIXED: cred is not real_cred, for the length of a call, or forged. */
+enum event_task_outside {
 	TASK_ROOT_OUTSIDE = 1 << 0,
 	TASK_CWD_OUTSIDE = 1 << 1,
-	TASK_FD_OUTSIDE = 1 << 2, /* of leaders alone, the first 32 descriptors */
-	TASK_CRED_MIXED = 1 << 3, /* cred is not real_cred: for the length of a call, or forged */
+	TASK_FD_OUTSIDE = 1 << 2,
+	TASK_CRED_MIXED = 1 << 3,
 };
 
 /* --- what the kernel's side could not tell, by type: a counter each -------------------------- */

@@ -120,6 +120,18 @@ static uint64_t lost(struct agent *a)
 	return kernel_of(a) ? agent_sensor_take_lost(a) : 0;
 }
 
+static int tasks(struct agent *a, struct err *e)
+{
+	if (!kernel_of(a))
+		return err_set(e, ENOTCONN, "there is no kernel sensor");
+	return sensor_tasks_fd(kernel_of(a), e);
+}
+
+static struct container *container_of(struct agent *a, uint32_t hierarchy, uint64_t cgroup)
+{
+	return agent_sensor_find(a, cgroup, hierarchy);
+}
+
 static bool syscalls(struct agent *a, struct container *c, uint64_t words[SYSCALL_WORDS])
 {
 	const size_t bytes = SYSCALL_WORDS * sizeof(*words);
@@ -148,4 +160,6 @@ void agent_sensor_services(struct agent_services *s)
 	s->layer = layer;
 	s->lost = lost;
 	s->syscalls = syscalls;
+	s->tasks = tasks;
+	s->container_of = container_of;
 }
