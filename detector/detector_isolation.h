@@ -15,6 +15,7 @@ struct detector_isolation_settings {
 	const struct agent_services *services; /* these outlive it */
 	struct worker *worker;		       /* reads files of /proc and of containers */
 	struct alerts *alerts;
+	const struct event_query_hooks *queries; /* for exceptions; NULL: conditions never fit */
 };
 
 int detector_isolation_new(struct detector_isolation **out,
@@ -36,7 +37,8 @@ bool detector_isolation_get(struct detector_isolation *d, struct span path, stru
 			    uint32_t ticket);
 void detector_isolation_state(const struct detector_isolation *d, struct alerts_state *out);
 
-/* A finding of somebody else (posture, tables): folded, excepted and told as its own are. */
+/* A finding of somebody else (posture, tables): folded, excepted and told as its own are. One that
+ * is FINDING_SO ends with its container alone. */
 void detector_isolation_find(void *ctx, const struct finding *f, struct container *of,
 			     const struct process *p);
 
