@@ -6,6 +6,7 @@
 #   make test         installs what the tests need, builds, runs every test (root)
 #   make unit         unit tests alone; SAN=address,undefined or SAN=thread for sanitizers
 #   make integration  integration tests alone (root); T=name runs those whose name holds it
+#   make soak         1000 containers a runtime come and go without a false alarm (root); COUNT=200
 #   make vm-test      the agent in virtual machines with Debian's kernels; VM_ARGS="-k cpu"
 #   make lint         rules of the tree, clang-format, clang-tidy, cppcheck, gcc -fanalyzer
 #   make fuzz-run     each fuzz target for SECONDS=20 (clang)
@@ -70,7 +71,7 @@ SERVE_SRC := $(filter-out http/main.c,$(sort $(wildcard http/*.c))) $(BASE_SRC) 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 all: $(OUT)/bulkheadd $(OUT)/bulkhead $(OUT)/probe
-.PHONY: all tools run test unit integration vm-test lint bench install uninstall clean deps test-deps \
+.PHONY: all tools run test unit integration soak vm-test lint bench install uninstall clean deps test-deps \
 	format fuzz fuzz-run
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -196,6 +197,10 @@ test:
 	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' sh tests/run.sh
 integration:
 	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' T='$(T)' sh tests/run.sh integration
+COUNT ?= 1000
+soak:
+	+@MAKE='$(MAKE)' BULKHEAD_BUILD='$(abspath $(OUT))' BULKHEAD_CHURN='$(COUNT)' \
+		T='isolation_churn' sh tests/run.sh integration
 
 # In every kernel that can be had, without KVM; `make test` runs the short form.
 vm-test: all tools
@@ -218,7 +223,9 @@ FUZZ_SRC := $(BASE_SRC) $(WIRE_SRC) \
 	$(wildcard detector/condition*.c detector/rule_*.c detector/field*.c detector/path_tree*.c) detector/dns.c \
 	$(filter-out $(wildcard detector/baseline_store*.c detector/baseline_export*.c),$(wildcard detector/baseline*.c)) \
 	detector/sketch.c detector/maturity.c detector/interpreter.c \
-	detector/evt_type.c detector/byte_map.c detector/prefix_set.c detector/pattern.c detector/glob.c detector/needle.c \
+	detector/posture_read.c detector/posture_host_yaml.c \
+	detector/invariant.c detector/isolation_mounts.c detector/isolation_mounts_list.c \
+	detector/stratum.c detector/stratum_json.c detector/tls_hello.c detector/evt_type.c detector/byte_map.c detector/prefix_set.c detector/pattern.c detector/glob.c detector/needle.c \
 	collector/container.c $(wildcard collector/metadata*.c) collector/resolve_text.c
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZERS := $(addprefix $(FUZZ_DIR)/,$(FUZZ_NAMES))
@@ -322,7 +329,8 @@ LINT_ASSUME := -include tests/lint/assume.h
 # them (make unit SAN=address).
 LINT_KEEPS := collector/agent_disk.c collector/agent_slow.c collector/agent_requests.c http/link.c \
 	collector/stream.c collector/replay.c collector/agent_sensor_figures.c \
-	collector/agent_sensor_cgroups.c http/sink_settings.c
+	collector/agent_sensor_cgroups.c http/sink_settings.c \
+	collector/metadata_confine.c detector/posture_images.c detector/posture_host_yaml.c
 LINT_JOBS ?= 2
 format:
 	clang-format -i $(FORMAT_SRC)

@@ -95,7 +95,19 @@
 	CALL(dup3, DUP, 292, 330)                                                                  \
 	CALL(fcntl, DUP, 72, 221)                                                                  \
 	CALL(io_uring_setup, IO_URING_SETUP, 425, 425)                                             \
-	CALL(personality, PERSONALITY, 135, 136)
+	CALL(personality, PERSONALITY, 135, 136)                                                   \
+	CALL(mmap, MMAP, 9, 192)                                                                   \
+	CALL(oldmmap, MMAP, -1, 90)                                                                \
+	CALL(kexec_load, KEXEC, 246, 283)                                                          \
+	CALL(kexec_file_load, KEXEC, 320, -1)                                                      \
+	CALL(open_tree, NEW_MOUNT, 428, 428)                                                       \
+	CALL(open_tree_attr, NEW_MOUNT, 467, 467)                                                  \
+	CALL(fsopen, NEW_MOUNT, 430, 430)                                                          \
+	CALL(fsconfig, NEW_MOUNT, 431, 431)                                                        \
+	CALL(fsmount, NEW_MOUNT, 432, 432)                                                         \
+	CALL(fspick, NEW_MOUNT, 433, 433)                                                          \
+	CALL(mount_setattr, NEW_MOUNT, 442, 442)                                                   \
+	CALL(pidfd_getfd, PIDFD_GETFD, 438, 438)
 
 /* i386 knows some calls under a second number: those with 16-bit ids, and 64-bit offsets. */
 #define CALLS_SAME_32(SAME)                                                                        \
@@ -128,6 +140,7 @@
 	SAME(execve, 520)                                                                          \
 	SAME(ptrace, 521)                                                                          \
 	SAME(recvmmsg, 537)                                                                        \
+	SAME(kexec_load, 528)                                                                      \
 	SAME(sendmmsg, 538)                                                                        \
 	SAME(process_vm_readv, 539)                                                                \
 	SAME(process_vm_writev, 540)                                                               \

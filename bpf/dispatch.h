@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_BPF_DISPATCH_H
 #define BULKHEAD_BPF_DISPATCH_H
 
-#include "bpf/isolation.h"
+#include "bpf/mapping.h"
 
 #define TS_COMPAT	0x0002
 #define X32_SYSCALL_BIT 0x40000000
@@ -40,24 +40,6 @@ static __always_inline int unwrap_socketcall(struct call *c)
 	return 1;
 }
 
-static __always_inline int is_flood(const struct call *c)
-{
-	__u64 second = bpf_ktime_get_boot_ns() / 1000000000ULL;
-	__u32 index = c->entry.slot + 1;
-	struct flood *f = bpf_map_lookup_elem(&floods, &index);
-
-	if (!f)
-		return 0;
-	if (f->second != second) {
-		f->second = second;
-		f->n = 0;
-	}
-	if (++f->n <= FLOOD_MAX)
-		return 0;
-	count_loss(DROP_FLOOD, c->type, owner_of(&c->entry, c->known, c->type));
-	return 1;
-}
-
 /* Types are chosen so that each observer is one branch. */
 static __always_inline int dispatch(struct call *c)
 {
@@ -90,6 +72,8 @@ static __always_inline int dispatch(struct call *c)
 	case EVENT_SEND:
 	case EVENT_RECV:
 		return observe_socket_call(c);
+	case EVENT_MMAP:
+		return observe_mmap(c);
 	}
 	return is_quiet(c) || is_flood(c) ? 0 : observe_isolation(c);
 }
@@ -122,6 +106,8 @@ static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 fl
 
 	if (id == CALL_NONE || id >= CALL_COUNT)
 		return 0;
+	if (is_mmap(id) && is_quiet_mapping(regs, id, flags))
+		return 0;
 	__builtin_memset(&c, 0, sizeof(c));
 	c.id = (__u8)id;
 	c.type = call_types[id];
@@ -138,6 +124,8 @@ static __always_inline int observe_call(struct pt_regs *regs, __u32 id, __u16 fl
 	if (own_process(t))
 		return 0;
 	read_arguments(&c, regs);
+	if (id == CALL_oldmmap)
+		unwrap_mmap(&c);
 	if (id == CALL_socketcall &&
 	    (!unwrap_socketcall(&c) || !is_wanted(&c.entry, (int)c.known, c.type)))
 		return 0;

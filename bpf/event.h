@@ -73,7 +73,11 @@
 	X(IO_URING_SETUP, "io_uring_setup", ISOLATION)                                             \
 	X(PERSONALITY, "personality", ISOLATION)                                                   \
 	X(CGROUP_ATTACH, "cgroup_attach", ISOLATION)                                               \
-	X(CGROUP_MKDIR, "cgroup_mkdir", CONTROL)
+	X(CGROUP_MKDIR, "cgroup_mkdir", CONTROL)                                                   \
+	X(MMAP, "mmap", ISOLATION)                                                                 \
+	X(KEXEC, "kexec_load", ISOLATION)                                                          \
+	X(NEW_MOUNT, "fsmount", ISOLATION)                                                         \
+	X(PIDFD_GETFD, "pidfd_getfd", ISOLATION)
 
 enum event_type {
 	EVENT_NONE,
@@ -189,6 +193,12 @@ enum event_exec_flag {
 	EXEC_ARGS_CUT = 1 << 5,
 	EXEC_ENV_CUT = 1 << 6,
 	EXEC_GROUP_LEADER = 1 << 7, /* leads its process group */
+	EXEC_HELPER = 1 << 8, /* the kernel started it: its parent is a thread of the kernel */
+	/* The mount of this lies in a mount namespace that is not the process's own (and not in
+	 * none): root, working directory, an open file or directory of the first descriptors. */
+	EXEC_ROOT_OUTSIDE = 1 << 9,
+	EXEC_CWD_OUTSIDE = 1 << 10,
+	EXEC_FD_OUTSIDE = 1 << 11,
 };
 
 /* EXEC. result 0: strings EXE, ARGS, CWD, FILENAME, INTERP, ENV; below 0 (a failed attempt): RAW,
@@ -257,7 +267,8 @@ struct event_path {
 _Static_assert(sizeof(struct event_path) == 88, "event layout is shared with user space");
 
 /* SOCKET, CONNECT, ACCEPT, BIND, LISTEN, SEND, RECV, FLOW_END, PAYLOAD, DNS. Strings: UNIX_LOCAL,
- * UNIX_REMOTE (leading NUL: abstract), PAYLOAD. */
+ * UNIX_REMOTE (leading NUL: abstract), PAYLOAD. A CONNECT of AF_UNIX that went well: UNIX_REMOTE is
+ * what the listener bound, in its own world, RAW what the caller passed. */
 struct event_network {
 	__u16 family, type; /* AF_*, SOCK_* without flags */
 	__u16 protocol;	    /* IPPROTO_* */
@@ -270,7 +281,8 @@ struct event_network {
 	__u32 offset;			       /* PAYLOAD: place of its first byte in the stream */
 	__u64 rx_bytes, tx_bytes, duration_ns; /* FLOW_END */
 	__u64 cookie;			       /* of the socket: joins the events of a flow */
-	__u64 owner_start_boot_ns;	       /* FLOW_END, PAYLOAD: who connected or accepted */
+	/* FLOW_END, PAYLOAD: who connected or accepted. CONNECT of AF_UNIX: who listens there. */
+	__u64 owner_start_boot_ns;
 	__u32 owner_pid;
 	__u32 backlog;
 };
@@ -283,9 +295,11 @@ struct event_call {
 	__u64 args[EVENT_ARGS];
 	/* The other process: of kill, ptrace, process_vm, setns by pidfd, cgroup_attach. */
 	__u64 target_start_boot_ns, target_cgroup, target_container;
-	__u32 target_pid;	/* of the host's pid namespace */
-	__u32 op;		/* PRCTL, PTRACE, BPF, KEYCTL: command; SETUID: enum event_setuid */
-	struct event_caps caps; /* CAPSET: as they are now; SETUID too */
+	__u32 target_pid; /* of the host's pid namespace */
+	/* PRCTL, PTRACE, BPF, KEYCTL: command; SETUID: enum event_setuid; MMAP: enum event_mmap;
+	 * NEW_MOUNT: enum event_new_mount */
+	__u32 op;
+	struct event_caps caps;	     /* CAPSET: as they are now; SETUID too */
 	struct event_namespaces ns;  /* SETNS, UNSHARE: as they are now */
 	struct event_file file;	     /* of the descriptor in it, where there is one */
 	struct event_network socket; /* DUP: what was copied */
@@ -302,6 +316,28 @@ enum event_setuid {
 	SETUID_FSUID,
 	SETUID_FSGID,
 	SETUID_GROUPS,
+};
+
+/* MMAP: told for these alone, each size or file once an exec instance; args as of mmap(2), `file`
+ * of what is mapped, result the address. Huge ones are told when they fail, too. Strings: PATH of
+ * the file. */
+enum event_mmap {
+	/* A process of the host maps code out of an overlay that neither its own program nor the
+	 * host's "/" is on: whatever its own root is by then (CVE-2019-14271). */
+	MMAP_FOREIGN = 1,
+	MMAP_HUGE, /* a container's anonymous memory: 1 GiB and more, or MAP_HUGETLB */
+};
+
+/* NEW_MOUNT: the calls of the new way to mount. fsopen: NAME (type of file system). fspick,
+ * open_tree, mount_setattr: RAW (path), BASE, PATH where the layer has it. fsconfig: NAME (key),
+ * DATA (value, when it is a text). fsmount. result is the descriptor. */
+enum event_new_mount {
+	NEW_MOUNT_FSOPEN = 1,
+	NEW_MOUNT_FSPICK,
+	NEW_MOUNT_FSCONFIG,
+	NEW_MOUNT_FSMOUNT,
+	NEW_MOUNT_OPEN_TREE,
+	NEW_MOUNT_SETATTR,
 };
 
 /* --- strings ------------------------------------------------------------------------------- */
@@ -351,8 +387,22 @@ struct event_task {
 	__u32 seccomp, no_new_privs;
 	__u32 kernel_thread, suid;
 	__u64 real_parent_start_boot_ns;
+	__u32 seccomp_filters;	/* how many there are, one upon the other */
+	__u32 outside;		/* enum event_task_outside */
+	__s32 fd_outside;	/* TASK_FD_OUTSIDE: the first such descriptor */
+	__u32 host_net_sockets; /* sockets of the host's network among the first descriptors, where
+				 * the task's network is another */
 };
-_Static_assert(sizeof(struct event_task) == 280, "event layout is shared with user space");
+_Static_assert(sizeof(struct event_task) == 296, "event layout is shared with user space");
+
+/* As EXEC_*_OUTSIDE, of containers' tasks. FD: of leaders alone, the first 32 descriptors.
+ * CRED_MIXED: cred is not real_cred, for the length of a call, or forged. */
+enum event_task_outside {
+	TASK_ROOT_OUTSIDE = 1 << 0,
+	TASK_CWD_OUTSIDE = 1 << 1,
+	TASK_FD_OUTSIDE = 1 << 2,
+	TASK_CRED_MIXED = 1 << 3,
+};
 
 /* --- what the kernel's side could not tell, by type: a counter each -------------------------- */
 enum event_drop {

@@ -33,6 +33,14 @@
 #define F_DUPFD			     0
 #define F_DUPFD_CLOEXEC		     1030
 
+#define FSCONFIG_SET_STRING	     1
+#define FSCONFIG_SET_PATH	     3
+#define FSCONFIG_SET_PATH_EMPTY	     4
+
+#define MAGIC_NSFS		     0x6e736673
+#define MAGIC_PIDFS		     0x50494446 /* since 6.9; before, a pidfd is an anonymous inode */
+#define MAGIC_ANON_INODE	     0x09041934
+
 static __always_inline int is_quiet_prctl(__u32 option)
 {
 	switch (option) {
@@ -94,6 +102,24 @@ static __always_inline __u32 setuid_kind(__u32 id)
 	return SETUID_GROUPS;
 }
 
+static __always_inline int is_flood(const struct call *c)
+{
+	__u64 second = bpf_ktime_get_boot_ns() / 1000000000ULL;
+	__u32 index = c->entry.slot + 1;
+	struct flood *f = bpf_map_lookup_elem(&floods, &index);
+
+	if (!f)
+		return 0;
+	if (f->second != second) {
+		f->second = second;
+		f->n = 0;
+	}
+	if (++f->n <= FLOOD_MAX)
+		return 0;
+	count_loss(DROP_FLOOD, c->type, owner_of(&c->entry, c->known, c->type));
+	return 1;
+}
+
 /* Nothing to tell: an option without meaning for security, a question. */
 static __always_inline int is_quiet(const struct call *c)
 {
@@ -110,6 +136,34 @@ static __always_inline int is_quiet(const struct call *c)
 		       c->result < 0 || c->result > 2 || !sock_of_file(file_of((__s32)c->result));
 	}
 	return 0;
+}
+
+static __always_inline __u32 new_mount_kind(__u32 id)
+{
+	switch (id) {
+	case CALL_fsopen:
+		return NEW_MOUNT_FSOPEN;
+	case CALL_fspick:
+		return NEW_MOUNT_FSPICK;
+	case CALL_fsconfig:
+		return NEW_MOUNT_FSCONFIG;
+	case CALL_fsmount:
+		return NEW_MOUNT_FSMOUNT;
+	case CALL_mount_setattr:
+		return NEW_MOUNT_SETATTR;
+	}
+	return NEW_MOUNT_OPEN_TREE;
+}
+
+static __always_inline void put_setting(struct scratch *s, const struct call *c)
+{
+	__u32 command = (__u32)c->args[1];
+
+	if (c->args[2])
+		put_user_string(s, TAG_NAME, c->args[2]);
+	if (c->args[3] && (command == FSCONFIG_SET_STRING || command == FSCONFIG_SET_PATH ||
+			   command == FSCONFIG_SET_PATH_EMPTY))
+		put_user_string(s, TAG_DATA, c->args[3]);
 }
 
 static __always_inline void put_call_strings(struct scratch *s, const struct call *c)
@@ -133,7 +187,21 @@ static __always_inline void put_call_strings(struct scratch *s, const struct cal
 		put_user_string(s, TAG_RAW, c->args[0]);
 		put_base(s, TAG_BASE, c->args[0], AT_FDCWD);
 		break;
+	case CALL_open_tree:
+	case CALL_open_tree_attr:
+	case CALL_fspick:
+	case CALL_mount_setattr:
+		put_user_string(s, TAG_RAW, c->args[1]);
+		put_base(s, TAG_BASE, c->args[1], (__s32)c->args[0]);
+		break;
+	case CALL_fsconfig:
+		put_setting(s, c);
+		break;
+	case CALL_kexec_file_load: /* its length is told with the NUL */
+		put_user_name(s, TAG_DATA, c->args[3], (__u32)c->args[2]);
+		break;
 	case CALL_memfd_create:
+	case CALL_fsopen:
 	case CALL_delete_module:
 		put_user_string(s, TAG_NAME, c->args[0]);
 		break;
@@ -157,8 +225,10 @@ static __always_inline __s32 descriptor_of(const struct call *c)
 	case CALL_setns:
 	case CALL_finit_module:
 	case CALL_move_mount:
+	case CALL_kexec_file_load:
 		return (__s32)c->args[0];
 	case CALL_memfd_create:
+	case CALL_pidfd_getfd:
 		return (__s32)c->result;
 	}
 	return -1;
@@ -168,6 +238,8 @@ static __always_inline __u32 operation_of(const struct call *c)
 {
 	if (c->type == EVENT_SETUID)
 		return setuid_kind(c->id);
+	if (c->type == EVENT_NEW_MOUNT)
+		return new_mount_kind(c->id);
 	switch (c->type) {
 	case EVENT_PRCTL:
 	case EVENT_PTRACE:
@@ -176,6 +248,32 @@ static __always_inline __u32 operation_of(const struct call *c)
 		return (__u32)c->args[0];
 	}
 	return 0;
+}
+
+/* Whose pidfd it is. A call that went well, or was refused for want of rights, was given one. */
+static __always_inline void fill_pidfd_target(struct event_call *e, __s32 fd)
+{
+	struct file *f = file_of(fd);
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
+
+	if (!f || !inode)
+		return;
+	switch (BPF_CORE_READ(inode, i_sb, s_magic)) {
+	case MAGIC_PIDFS:
+		fill_owner(BPF_CORE_READ(inode, i_private), &e->target_pid,
+			   &e->target_start_boot_ns);
+		break;
+	case MAGIC_ANON_INODE:
+		fill_owner(BPF_CORE_READ(f, private_data), &e->target_pid,
+			   &e->target_start_boot_ns);
+		break;
+	}
+}
+
+static __always_inline int takes_pidfd(const struct call *c)
+{
+	return (c->type == EVENT_PIDFD_GETFD || c->type == EVENT_SETNS) &&
+	       (c->result >= 0 || c->result == -EPERM);
 }
 
 __noinline int observe_isolation(struct call *c)
@@ -206,6 +304,8 @@ __noinline int observe_isolation(struct call *c)
 		if (e->socket.family == AF_UNIX)
 			put_unix_names(s, sk);
 	}
+	if (takes_pidfd(c))
+		fill_pidfd_target(e, (__s32)c->args[0]);
 	put_call_strings(s, c);
 	put_resolved(s, NULL);
 	if (fd >= 0)
@@ -214,7 +314,10 @@ __noinline int observe_isolation(struct call *c)
 	return 0;
 }
 
-/* A signal from one container to another, or out of one. */
+/* --- signals -----------------------------------------------------------------------------------
+ */
+
+/* A signal from one container to another, or out of one; and to the agent, wherever it runs. */
 static __always_inline void observe_signal(int sig, struct kernel_siginfo *info,
 					   struct task_struct *target)
 {
@@ -226,7 +329,11 @@ static __always_inline void observe_signal(int sig, struct kernel_siginfo *info,
 	if (kind > 1 && BPF_CORE_READ(info, si_code) > 0)
 		return; /* a child ended, a timer, a fault */
 	call_begin(&c, EVENT_KILL);
-	if (!is_elsewhere(target, &c.entry) || !is_wanted(&c.entry, (int)c.known, EVENT_KILL))
+	if (!is_elsewhere(target, &c.entry) &&
+	    (c.entry.kind != ENTRY_CONTAINER || !own_process(target) ||
+	     own_process(current_task())))
+		return;
+	if (!is_wanted(&c.entry, (int)c.known, EVENT_KILL))
 		return;
 	struct scratch *s = record_begin(&c, EVENT_KILL, sizeof(struct event_call));
 

@@ -76,21 +76,28 @@ struct cred {
 	struct user_namespace *user_ns;
 };
 
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-};
-struct pid {
-	unsigned int level;
-	struct upid numbers[1];
-};
-
 typedef struct {
 	int counter;
 } atomic_t;
 typedef struct {
 	__s64 counter;
 } atomic64_t;
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+struct pid {
+	unsigned int level;
+	struct hlist_head tasks[4]; /* by enum pid_type */
+	struct upid numbers[1];
+};
 
 struct tty_driver {
 	int major, minor_start;
@@ -124,6 +131,7 @@ struct file;
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
+	unsigned long *open_fds;
 };
 struct files_struct {
 	struct fdtable *fdt;
@@ -136,6 +144,7 @@ struct mm_struct {
 
 struct seccomp {
 	int mode;
+	atomic_t filter_count;
 };
 struct css_set;
 struct task_struct {
@@ -147,6 +156,7 @@ struct task_struct {
 	int pid, tgid;
 	struct task_struct *real_parent, *group_leader;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[4]; /* by enum pid_type */
 	__u64 utime, stime;
 	__u64 start_boottime;
 	const struct cred *real_cred, *cred;
@@ -216,6 +226,7 @@ struct inode {
 	unsigned long i_ino;
 	unsigned int i_nlink;
 	__u32 i_rdev, i_generation;
+	void *i_private;
 };
 struct qstr {
 	union {
@@ -281,6 +292,7 @@ struct sock {
 	__u16 sk_type, sk_protocol;
 	unsigned int sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct pid *sk_peer_pid; /* of a unix stream: who listened, or who connected */
 };
 struct inet_sock {
 	__be16 inet_sport;

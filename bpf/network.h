@@ -8,6 +8,7 @@
 
 #define AF_UNIX		1
 #define SOCK_STREAM	1
+#define SOCK_DGRAM	2
 #define SOCK_RAW	3
 #define SOCK_TYPES	0xf
 #define TCP_ESTABLISHED 1
@@ -85,6 +86,44 @@ static __always_inline void put_unix_names(struct scratch *s, struct sock *sk)
 		put_unix_name(s, TAG_UNIX_REMOTE, (struct unix_sock *)peer);
 }
 
+/* Who a pid is, by its thread group; the number alone of one that has ended. */
+static __always_inline void fill_owner(struct pid *pid, __u32 *number, __u64 *start_boot_ns)
+{
+	struct hlist_node *link = BPF_CORE_READ(pid, tasks[PIDTYPE_TGID].first);
+	__u64 at = bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_TGID]);
+
+	*number = pid ? (__u32)BPF_CORE_READ(pid, numbers[0].nr) : 0;
+	if (!link) { /* a thread's number */
+		link = BPF_CORE_READ(pid, tasks[PIDTYPE_PID].first);
+		at = bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_PID]);
+	}
+	if (!link)
+		return;
+	struct task_struct *t = (struct task_struct *)((__u64)link - at);
+
+	*number = (__u32)BPF_CORE_READ(t, tgid);
+	*start_boot_ns = BPF_CORE_READ(t, group_leader, start_boottime);
+}
+
+/* The name that the listener bound, in whatever world that was, and who it is; what the caller
+ * passed stays beside it. 0: not connected, or to one without a name. */
+static __always_inline int put_listener(struct scratch *s, struct event_network *n, struct sock *sk,
+					const struct call *c)
+{
+	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+
+	if (c->result < 0 || !peer || !BPF_CORE_READ((struct unix_sock *)peer, addr))
+		return 0;
+	put_unix_name(s, TAG_UNIX_REMOTE, (struct unix_sock *)peer);
+	if (n->type == SOCK_DGRAM)
+		return 1;
+	struct pid *pid = BPF_CORE_READ(sk, sk_peer_pid);
+
+	if (pid)
+		fill_owner(pid, &n->owner_pid, &n->owner_start_boot_ns);
+	return 1;
+}
+
 struct any_address { /* the start of every sockaddr that is told */
 	__u16 family;
 	__be16 port;
@@ -92,9 +131,9 @@ struct any_address { /* the start of every sockaddr that is told */
 	__u8 ip6[16]; /* sockaddr_in6: after flowinfo, which ip4 covers */
 };
 
-/* What the call named: `local` of bind, else the other end. */
+/* What the call named: `local` of bind, else the other end; a unix name under that tag. */
 static __always_inline void fill_from_user(struct scratch *s, struct event_network *n,
-					   __u64 pointer, __u32 bytes, int local)
+					   __u64 pointer, __u32 bytes, int local, __u32 tag)
 {
 	struct any_address a = {};
 
@@ -106,8 +145,6 @@ static __always_inline void fill_from_user(struct scratch *s, struct event_netwo
 	    bpf_probe_read_user(&a, 2, (void *)pointer) < 0)
 		return;
 	if (a.family == AF_UNIX) {
-		__u32 tag = local ? TAG_UNIX_LOCAL : TAG_UNIX_REMOTE;
-
 		if (bytes > 2 && first_byte(pointer + 2))
 			put_user_name(s, tag, pointer + 2, bytes - 2);
 		else if (bytes > 2)
@@ -239,6 +276,29 @@ static __always_inline void remember_owner(__u64 cookie, const struct call *c, _
 		bpf_map_update_elem(&flows, &cookie, &o, BPF_ANY);
 }
 
+/* Who it is about, beyond what fill_socket() found. */
+static __always_inline void put_addresses(struct scratch *s, struct event_network *n,
+					  const struct call *c, const struct asking *a,
+					  struct sock *sk)
+{
+	__u32 type = c->type;
+
+	/* the kernel's own answer is better than what the memory says by now */
+	if (type == EVENT_SEND && a->address) /* this one, wherever the socket is connected to */
+		fill_from_user(s, n, a->address, (__u32)a->bytes, 0, TAG_UNIX_REMOTE);
+	else if (type == EVENT_BIND ? c->result < 0 || n->family == AF_UNIX
+				    : !n->remote_port && n->family != AF_UNIX)
+		fill_from_user(s, n, a->address, (__u32)a->bytes, type == EVENT_BIND,
+			       type == EVENT_BIND ? TAG_UNIX_LOCAL : TAG_UNIX_REMOTE);
+	else if (n->family == AF_UNIX && a->address && type != EVENT_RECV)
+		fill_from_user(s, n, a->address, (__u32)a->bytes, 0,
+			       type == EVENT_CONNECT && put_listener(s, n, sk, c)
+				       ? TAG_RAW
+				       : TAG_UNIX_REMOTE);
+	else if (n->family == AF_UNIX)
+		put_unix_names(s, sk);
+}
+
 /* CONNECT, ACCEPT, BIND, LISTEN, SEND, RECV. */
 __noinline int observe_socket_call(struct call *c)
 {
@@ -266,16 +326,7 @@ __noinline int observe_socket_call(struct call *c)
 	n->direction = direction_of(type);
 	if (type == EVENT_LISTEN)
 		n->backlog = (__u32)c->args[1];
-	/* the kernel's own answer is better than what the memory says by now */
-	if (type == EVENT_SEND && a.address) /* this one, wherever the socket is connected to */
-		fill_from_user(s, n, a.address, (__u32)a.bytes, 0);
-	else if (type == EVENT_BIND ? c->result < 0 || n->family == AF_UNIX
-				    : !n->remote_port && n->family != AF_UNIX)
-		fill_from_user(s, n, a.address, (__u32)a.bytes, type == EVENT_BIND);
-	else if (n->family == AF_UNIX && a.address && type != EVENT_RECV)
-		fill_from_user(s, n, a.address, (__u32)a.bytes, 0);
-	else if (n->family == AF_UNIX)
-		put_unix_names(s, sk);
+	put_addresses(s, n, c, &a, sk);
 	if (c->result == -EPERM)
 		put_resolved(s, NULL);
 	if (type == EVENT_ACCEPT && c->result >= 0)

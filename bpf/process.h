@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_BPF_PROCESS_H
 #define BULKHEAD_BPF_PROCESS_H
 
-#include "bpf/enforce.h"
+#include "bpf/outside.h"
 
 #define S_ISUID		0004000
 #define S_ISGID		0002000
@@ -71,6 +71,24 @@ static __always_inline __u32 exec_flags(struct linux_binprm *bprm, struct task_s
 	if (pid && t->signal->pids[PIDTYPE_PGID] == pid)
 		flags |= EXEC_GROUP_LEADER;
 	return flags;
+}
+
+/* Flags of where the current task comes from. */
+__noinline int exec_origin(struct call *c)
+{
+	struct task_struct *t = current_task();
+	struct outside o;
+
+	/* the parent of the first process is the idle task */
+	if (t->tgid != 1 && t->real_parent->flags & PF_KTHREAD)
+		return EXEC_HELPER;
+	if (!c || c->entry.kind != ENTRY_CONTAINER)
+		return 0;
+	outside_of(&o, t, 1);
+	look_outside(&o);
+	return (o.flags & TASK_ROOT_OUTSIDE ? EXEC_ROOT_OUTSIDE : 0) |
+	       (o.flags & TASK_CWD_OUTSIDE ? EXEC_CWD_OUTSIDE : 0) |
+	       (o.flags & TASK_FD_OUTSIDE ? EXEC_FD_OUTSIDE : 0);
 }
 
 static __always_inline void put_arguments(struct scratch *s, struct event_exec *e,
@@ -141,7 +159,7 @@ static __always_inline void observe_exec(struct linux_binprm *bprm)
 
 	fill_exec(e, t, h->pid_ns);
 	put_file(s, &e->file, TAG_PATH, mnt, dentry);
-	e->flags = exec_flags(bprm, t, &e->file);
+	e->flags = exec_flags(bprm, t, &e->file) | (__u32)exec_origin(&c);
 	if (is_elsewhere(t->real_parent, &c.entry))
 		h->flags |= EVENT_OUTSIDE;
 	put_path_of(s, TAG_CWD, &t->fs->pwd);
@@ -314,6 +332,18 @@ static __always_inline void observe_exit(struct task_struct *t)
 /* --- iterator ----------------------------------------------------------------------------------
  */
 
+/* Of a container's own tasks; threads share their leader's descriptors. */
+static __always_inline void fill_outside(struct event_task *r, struct task_struct *t)
+{
+	struct outside o;
+
+	outside_of(&o, t, t->pid == t->tgid);
+	look_outside(&o);
+	r->outside |= o.flags;
+	r->fd_outside = o.fd;
+	r->host_net_sockets = o.sockets;
+}
+
 static __always_inline void fill_task(struct event_task *r, struct task_struct *t)
 {
 	struct cgroup_entry entry;
@@ -332,6 +362,12 @@ static __always_inline void fill_task(struct event_task *r, struct task_struct *
 	r->no_new_privs = (t->atomic_flags >> PFA_NO_NEW_PRIVS) & 1;
 	r->kernel_thread = (t->flags & PF_KTHREAD) != 0;
 	r->suid = t->real_cred->suid.val;
+	if (bpf_core_field_exists(t->seccomp.filter_count))
+		r->seccomp_filters = (__u32)t->seccomp.filter_count.counter;
+	if (!r->kernel_thread && t->cred != t->real_cred)
+		r->outside |= TASK_CRED_MIXED;
+	if (entry.kind == ENTRY_CONTAINER && !r->kernel_thread)
+		fill_outside(r, t);
 	if (is_elsewhere(t->real_parent, &entry))
 		r->head.flags |= EVENT_OUTSIDE;
 	if (mm && !r->kernel_thread) {

@@ -78,14 +78,18 @@ SEC("iter/task")
 int on_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct event_task record;
+	struct scratch *s = task ? take_scratch() : NULL;
 
-	if (!task)
-		return 0;
-	__builtin_memset(&record, 0, sizeof(record));
-	fill_task(&record, as_task(task));
+	if (!s)
+		return task ? 1 : 0; /* 1: once more, with the next read() */
+	struct event_task *r = (struct event_task *)s->record;
+
+	__builtin_memset(r, 0, sizeof(*r));
+	note_host(as_task(task));
+	fill_task(r, as_task(task));
 	mark_running(task);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	bpf_seq_write(ctx->meta->seq, r, sizeof(*r));
+	drop_scratch(s);
 	return 0;
 }
 

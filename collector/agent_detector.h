@@ -47,7 +47,13 @@ struct agent_wants {
 
 /* Parts of the judge that want something of their own: each told kind of event, path or name is
  * wanted by any of them, and the shortest retell_ms counts. */
-enum agent_wants_owner { WANTS_RULES, WANTS_BASELINES, WANTS_OWNERS };
+enum agent_wants_owner {
+	WANTS_RULES,
+	WANTS_BASELINES,
+	WANTS_ISOLATION,
+	WANTS_MINING,
+	WANTS_OWNERS
+};
 
 /* What the agent does for the judge. */
 struct agent_services {
@@ -101,6 +107,15 @@ struct agent_services {
 	uint64_t (*lost)(struct agent *a, struct container *c);
 	/* Calls that the container made since the last call; false: they are not noted. */
 	bool (*syscalls)(struct agent *a, struct container *c, uint64_t words[SYSCALL_WORDS]);
+
+	/* A new pass over all tasks: a descriptor to read() struct event_task records from, whole
+	 * ones as long as the buffer has room for one; 0 bytes: the end; -EAGAIN: once more. The
+	 * caller closes it. Each read() takes the kernel a few microseconds a task. -ENOTCONN:
+	 * there is no sensor (yet). */
+	int (*tasks)(struct agent *a, struct err *e);
+	/* Whose cgroup a record names (container_cgroup with its hierarchy); NULL: the host's, or
+	 * not known (yet). */
+	struct container *(*container_of)(struct agent *a, uint32_t hierarchy, uint64_t cgroup);
 };
 
 enum agent_life {
@@ -135,11 +150,12 @@ struct agent_audit {
 	bool failed;
 };
 
-#define AGENT_NO_TICKET	  UINT32_MAX
-#define ALERTS_MAX_TABLES 64
-#define ALERTS_SEVERITIES 8
-#define ALERTS_MAX_KINDS  16
-#define ALERTS_RULE_BYTES 128
+#define AGENT_NO_TICKET	       UINT32_MAX
+#define ALERTS_MAX_TABLES      128
+#define ALERTS_MAX_NOT_WATCHED 32
+#define ALERTS_SEVERITIES      8
+#define ALERTS_MAX_KINDS       16
+#define ALERTS_RULE_BYTES      128
 
 struct alerts_rule { /* alerts of one rule */
 	char name[ALERTS_RULE_BYTES];
@@ -199,6 +215,13 @@ struct flights_state {			   /* recordings of what led to alerts */
 	uint64_t events, events_cut;	 /* that passed through the memory of the last ones */
 };
 
+#define ALERTS_HOST_TABLES 24
+
+struct alerts_host_table {	 /* a table of the kernel that all containers share */
+	const char *table;	 /* static */
+	uint64_t used, capacity; /* capacity 0: nothing bounds it */
+};
+
 struct alerts_state {				      /* for /metrics and status */
 	const char *const *severities, *const *kinds; /* ended by NULL */
 	uint64_t raised[ALERTS_SEVERITIES][ALERTS_MAX_KINDS];
@@ -217,6 +240,12 @@ struct alerts_state {				      /* for /metrics and status */
 	struct alerts_rules_state rule_set;
 	struct flights_state flights;
 	struct baselines_state baselines;
+	struct alerts_host_table host_tables[ALERTS_HOST_TABLES];
+	size_t host_tables_n;
+	struct { /* walls of containers that are not watched here, or in part ("in part: ...") */
+		const char *number, *name, *reason; /* static */
+	} not_watched[ALERTS_MAX_NOT_WATCHED];
+	size_t not_watched_n;
 };
 
 struct agent_detector {

@@ -91,7 +91,9 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 	const uint64_t all = mask_of_class(EVENT_CLASS_FILE) | mask_of_class(EVENT_CLASS_NETWORK) |
 			     mask_of_class(EVENT_CLASS_ISOLATION);
 	const uint64_t asked = subscribed;
-	uint64_t many = EVENT_FILTER_ON_DEMAND & ~mask_of_list(&a->config.sensor_extra);
+	/* mmap is told rarely, but its stub costs every call */
+	uint64_t many = (EVENT_FILTER_ON_DEMAND | EVENT_BIT(EVENT_MMAP)) &
+			~mask_of_list(&a->config.sensor_extra);
 
 	if (!a->config.sensor_payloads)
 		many |= EVENT_BIT(EVENT_PAYLOAD) | EVENT_BIT(EVENT_DNS);
@@ -112,7 +114,8 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 	w->raw_names = raw_names;
 	w->dull_mask = dull_types(a, asked);
 	w->repeat_mask = EVENT_BIT(EVENT_OPEN) | EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_CONNECT) |
-			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT);
+			 EVENT_BIT(EVENT_SEND) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_ACCEPT) |
+			 EVENT_BIT(EVENT_MMAP);
 	w->payloads = a->config.sensor_payloads;
 	sensor_want(a->sensor->kernel, w->container_mask | w->host_mask);
 }

@@ -115,6 +115,18 @@ static void clear_image(struct agent *a, uint32_t image_slot)
 		log_warning("verdicts of an image stay", "error", strerror(-r), NULL);
 }
 
+static int tasks(struct agent *a, struct err *e)
+{
+	if (!kernel_of(a))
+		return err_set(e, ENOTCONN, "there is no kernel sensor");
+	return sensor_tasks_fd(kernel_of(a), e);
+}
+
+static struct container *container_of(struct agent *a, uint32_t hierarchy, uint64_t cgroup)
+{
+	return agent_sensor_find(a, cgroup, hierarchy);
+}
+
 static bool syscalls(struct agent *a, struct container *c, uint64_t words[SYSCALL_WORDS])
 {
 	const size_t bytes = SYSCALL_WORDS * sizeof(*words);
@@ -155,4 +167,6 @@ void agent_sensor_services(struct agent_services *s)
 	s->dull = dull;
 	s->lost = agent_sensor_take_lost;
 	s->syscalls = syscalls;
+	s->tasks = tasks;
+	s->container_of = container_of;
 }

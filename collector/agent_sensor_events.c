@@ -25,6 +25,7 @@ static bool follows_last(const struct event_view *v)
 	case EVENT_STAT:
 	case EVENT_CHROOT:
 	case EVENT_MOUNT:
+	case EVENT_NEW_MOUNT:
 		return true;
 	default:
 		return false;
@@ -161,21 +162,33 @@ static const struct process *find_target(struct agent_sensor *s, uint32_t pid_ns
 	return p;
 }
 
+/* NULL: not aimed at anybody, or the kernel's side told all of it. */
+static const struct process *target_of(struct agent_sensor *s, const struct event_view *v)
+{
+	const struct event_head *h = v->head;
+	uint32_t number = 0;
+
+	/* of a pidfd the kernel's side tells who it is, not where */
+	if (h->type == EVENT_PIDFD_GETFD || h->type == EVENT_SETNS)
+		return process_find(
+			s->agent->processes,
+			(struct process_key){ v->call->target_start_boot_ns, v->call->target_pid });
+	if (h->type == EVENT_PTRACE)
+		number = (uint32_t)v->call->args[1];
+	else if (h->type == EVENT_PROCESS_VM)
+		number = (uint32_t)v->call->args[0];
+	return v->call->target_pid || !number ? NULL : find_target(s, h->pid_ns, number);
+}
+
 /* In a copy of the record, as if the kernel's side had known. */
 static struct event_view with_target(struct agent_sensor *s, const struct event_view *v)
 {
 	const struct event_head *h = v->head;
 	struct event_view out = *v;
-	uint32_t number;
 
-	if (h->type == EVENT_PTRACE)
-		number = (uint32_t)v->call->args[1];
-	else if (h->type == EVENT_PROCESS_VM)
-		number = (uint32_t)v->call->args[0];
-	else
+	if (event_type_shape((enum event_type)h->type) != SHAPE_CALL)
 		return out;
-	const struct process *p =
-		v->call->target_pid || !number ? NULL : find_target(s, h->pid_ns, number);
+	const struct process *p = target_of(s, v);
 
 	if (!p || h->size > sizeof(s->record))
 		return out;
@@ -201,6 +214,23 @@ static void swap_bytes(char *p, size_t n, char from, char to)
 			p[i] = to;
 }
 
+/* fsconfig tells the key apart: masked as "key=value" would be. */
+static struct span mask_setting(struct agent_sensor *s, struct span key, struct span value)
+{
+	char text[2 * EVENT_STRING_MAX + 1];
+
+	if (!key.n || key.n > EVENT_STRING_MAX)
+		return value;
+	memcpy(text, key.p, key.n);
+	text[key.n] = '=';
+	memcpy(text + key.n + 1, value.p, value.n);
+	buf_clear(&s->scratch);
+	redact_args(&s->redact, (struct span){ text, key.n + 1 + value.n }, &s->scratch);
+	if (s->scratch.failed || s->scratch.len < key.n + 1)
+		return SPAN_LIT("***");
+	return (struct span){ s->scratch.data + key.n + 1, s->scratch.len - key.n - 1 };
+}
+
 /* In a copy, masked as a list of arguments is. */
 static struct event_view with_masked_data(struct agent_sensor *s, const struct event_view *v)
 {
@@ -209,18 +239,23 @@ static struct event_view with_masked_data(struct agent_sensor *s, const struct e
 	char text[EVENT_STRING_MAX];
 	struct event_view out = *v;
 
-	if (v->head->type != EVENT_MOUNT || !data.n || data.n > sizeof(text) || !s->redact.enabled)
+	if (!data.n || data.n > sizeof(text) || !s->redact.enabled)
 		return out;
-	memcpy(text, data.p, data.n);
-	swap_bytes(text, data.n, ',', '\0');
-	buf_clear(&s->scratch);
-	redact_args(&s->redact, (struct span){ text, data.n }, &s->scratch);
-	swap_bytes(s->scratch.data, s->scratch.len, '\0', ',');
+	if (v->head->type == EVENT_NEW_MOUNT) {
+		data = mask_setting(s, v->strings[TAG_NAME], data);
+	} else if (v->head->type == EVENT_MOUNT) {
+		memcpy(text, data.p, data.n);
+		swap_bytes(text, data.n, ',', '\0');
+		buf_clear(&s->scratch);
+		redact_args(&s->redact, (struct span){ text, data.n }, &s->scratch);
+		swap_bytes(s->scratch.data, s->scratch.len, '\0', ',');
+		data = (struct span){ s->scratch.data, s->scratch.len };
+	} else {
+		return out;
+	}
 	event_write_begin(&w, s->record, sizeof(s->record), v->head, v->fixed);
 	for (enum event_tag t = TAG_NONE + 1; t < TAG_COUNT; t++) {
-		struct span text_of = t == TAG_DATA
-					      ? (struct span){ s->scratch.data, s->scratch.len }
-					      : v->strings[t];
+		struct span text_of = t == TAG_DATA ? data : v->strings[t];
 
 		if (v->strings[t].p)
 			event_write_string(&w, t, v->string_flags[t], text_of);

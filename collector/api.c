@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "collector/agent_detector.h"
 #include "collector/api_internal.h"
 #include "collector/base/clock.h"
 #include "collector/capacity.h"
@@ -419,6 +420,22 @@ static json_t *degraded_json(const struct agent_state *s)
 	return array;
 }
 
+/* Walls of containers: what the user must know that nobody looks at. */
+static json_t *not_watched_json(const struct agent_state *s)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; s->alerts && i < s->alerts->not_watched_n; i++) {
+		struct api_object o = api_object();
+
+		api_set(&o, "invariant", json_string(s->alerts->not_watched[i].number));
+		api_set(&o, "name", json_string(s->alerts->not_watched[i].name));
+		api_set(&o, "reason", json_string(s->alerts->not_watched[i].reason));
+		json_array_append_new(array, api_done(&o));
+	}
+	return array;
+}
+
 /* 0 means that it was not measured yet. */
 static json_t *known_seconds(uint64_t v, double units_a_second)
 {
@@ -455,6 +472,7 @@ static uint16_t get_status(const struct agent_state *s, struct buf *b)
 	api_set(&o, "serve", serve_json(s));
 	api_set(&o, "config", config_json(s));
 	api_set(&o, "degraded", degraded_json(s));
+	api_set(&o, "not_watched", not_watched_json(s));
 	api_set(&o, "cpu_seconds", known_seconds(s->counters->cpu_us, 1e6));
 	api_set(&o, "resident_bytes",
 		s->counters->resident_bytes ? api_number(s->counters->resident_bytes)

@@ -4,6 +4,8 @@
 #include "collector/agent_detector.h"
 #include "collector/token.h"
 
+_Static_assert(CAPACITY_MAX >= ALERTS_MAX_TABLES + 32, "room for the agent's own and the sensor's");
+
 size_t capacity_list(const struct agent_state *s, struct capacity out[CAPACITY_MAX])
 {
 	struct container_stats c = container_table_stats(s->containers);

@@ -9,7 +9,7 @@
 
 #include "collector/state.h"
 
-#define CAPACITY_MAX 64
+#define CAPACITY_MAX 192 /* ALERTS_MAX_TABLES, and those of the agent and the sensor */
 
 struct capacity {
 	const char *table;		  /* static */

@@ -134,6 +134,17 @@ struct config {
 	bool anomaly; /* anomaly: {enabled: true, ...}: unusual use of resources */
 	uint32_t anomaly_interval_s, anomaly_alarm_days;
 
+	bool isolation; /* isolation: {enabled: true, interval: 5s}: walls of containers */
+	uint32_t isolation_interval_ms; /* of a pass over all tasks */
+	bool posture;			/* posture: {enabled: true, ...} */
+	struct config_list posture_sensitive; /* host paths that no container should mount, more */
+	bool tables; /* tables: {enabled: true, ...}: what containers share in the kernel */
+	uint32_t tables_interval_s, tables_warning, tables_critical; /* percent full */
+	bool mining; /* mining: {enabled: true, ...} */
+	struct config_list mining_pools; /* files of names of pools */
+	uint32_t mining_window_s; /* how long the processor is used as a miner does it: then likely */
+	int mining_action;	  /* enum mining_action of detector/detector_miner.h */
+
 	uint32_t max_connections, max_connections_per_ip, idle_timeout_s,
 		max_header_bytes; /* http: */
 };

@@ -57,6 +57,11 @@ static const struct config_choice actions[] = {
 	{ "alert", 0 }, { "kill", 1 }, { "deny", 2 },	  { "freeze", 3 },
 	{ "pause", 4 }, { "stop", 5 }, { "throttle", 6 }, { NULL, 0 },
 };
+/* enum mining_action of detector/detector_miner.h */
+static const struct config_choice mining_actions[] = {
+	{ "alert", 0 }, { "kill", 1 },	   { "freeze", 2 }, { "stop", 3 },
+	{ "throttle", 4 }, { NULL, 0 },
+};
 _Static_assert(sizeof(enum rules_match) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum sensor_want) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
@@ -248,6 +253,29 @@ const struct config_key config_keys[] = {
 	{ "anomaly.interval", CONFIG_SECONDS, FIELD(anomaly_interval_s), "10s", SECOND, HOUR, NULL,
 	  true },
 	{ "anomaly.days_per_alarm", CONFIG_COUNT, FIELD(anomaly_alarm_days), "30", 1, 3650, NULL,
+	  false },
+	SECTION("isolation"),
+	FLAG("isolation.enabled", isolation, "true"),
+	{ "isolation.interval", CONFIG_MS, FIELD(isolation_interval_ms), "5s", 500, 10 * MINUTE,
+	  NULL, false },
+	SECTION("posture"),
+	FLAG("posture.enabled", posture, "true"),
+	LIST("posture.sensitive_paths", posture_sensitive, CONFIG_PATHS, ""),
+	SECTION("tables"),
+	FLAG("tables.enabled", tables, "true"),
+	{ "tables.interval", CONFIG_SECONDS, FIELD(tables_interval_s), "5s", SECOND, HOUR, NULL,
+	  false },
+	{ "tables.warning_percent", CONFIG_COUNT, FIELD(tables_warning), "85", 1, 100, NULL,
+	  false },
+	{ "tables.critical_percent", CONFIG_COUNT, FIELD(tables_critical), "95", 1, 100, NULL,
+	  false },
+	SECTION("mining"),
+	FLAG("mining.enabled", mining, "true"),
+	LIST("mining.pools", mining_pools, CONFIG_PATHS,
+	     "/usr/local/share/bulkhead/rules/miner-pools.yaml"),
+	{ "mining.window", CONFIG_SECONDS, FIELD(mining_window_s), "2m", 10 * SECOND, HOUR, NULL,
+	  false },
+	{ "mining.action", CONFIG_CHOICE, FIELD(mining_action), "alert", 0, 0, mining_actions,
 	  false },
 	SECTION("http"),
 	{ "http.max_connections", CONFIG_COUNT, FIELD(max_connections), "256", 1, 4096, NULL,

@@ -238,6 +238,11 @@ int diskusage_step(struct diskusage *d, uint64_t budget_ns, struct diskusage_res
 	return 1;
 }
 
+void diskusage_so_far(const struct diskusage *d, struct diskusage_result *out)
+{
+	*out = d->sum;
+}
+
 int diskusage_new(struct diskusage **out, const char *path, struct err *e)
 {
 	/* O_PATH first: opening a device or a FIFO for reading can have effects */

@@ -30,6 +30,8 @@ struct diskusage_result {
 int diskusage_new(struct diskusage **out, const char *path, struct err *e);
 /* Goes on for at most budget_ns. 1 when done (*out filled), 0 when there is more. */
 int diskusage_step(struct diskusage *d, uint64_t budget_ns, struct diskusage_result *out);
+/* What was counted so far. */
+void diskusage_so_far(const struct diskusage *d, struct diskusage_result *out);
 void diskusage_free(struct diskusage *d); /* NULL is fine */
 DEFINE_AUTO(diskusage, diskusage_free)
 

@@ -135,6 +135,8 @@ void event_put_network(struct buf *b, const struct event_view *v, const struct e
 	enum event_type type = (enum event_type)v->head->type;
 	struct side local = { "local", n->local, n->local_port, TAG_UNIX_LOCAL,
 			      type == EVENT_BIND };
+	/* what the caller named, where `remote` is what its listener bound */
+	struct side asked = { .key = "asked", .name = TAG_RAW };
 	struct side remote = { "remote", n->remote, n->remote_port, TAG_UNIX_REMOTE,
 			       type == EVENT_CONNECT };
 
@@ -146,6 +148,8 @@ void event_put_network(struct buf *b, const struct event_view *v, const struct e
 		json_put_str(b, "direction", directions[n->direction]);
 	put_side(b, v, n->family, &local);
 	put_side(b, v, n->family, &remote);
+	if (n->family == AF_UNIX)
+		put_unix_side(b, v, &asked);
 	put_by_type(b, type, n);
 	if (v->strings[TAG_PAYLOAD].p)
 		put_payload(b, v->strings[TAG_PAYLOAD]);
@@ -156,7 +160,8 @@ void event_put_network(struct buf *b, const struct event_view *v, const struct e
 /* --- call ---------------------------------------------------------------------------------- */
 #define OP_TYPES                                                                                   \
 	(EVENT_BIT(EVENT_PRCTL) | EVENT_BIT(EVENT_PTRACE) | EVENT_BIT(EVENT_BPF) |                 \
-	 EVENT_BIT(EVENT_KEYCTL) | EVENT_BIT(EVENT_SETUID))
+	 EVENT_BIT(EVENT_KEYCTL) | EVENT_BIT(EVENT_SETUID) | EVENT_BIT(EVENT_MMAP) |               \
+	 EVENT_BIT(EVENT_NEW_MOUNT))
 #define CAPS_TYPES (EVENT_BIT(EVENT_CAPSET) | EVENT_BIT(EVENT_SETUID))
 #define NS_TYPES   (EVENT_BIT(EVENT_SETNS) | EVENT_BIT(EVENT_UNSHARE))
 

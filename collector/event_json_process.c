@@ -77,6 +77,10 @@ void event_put_exec(struct buf *b, const struct event_view *v, const struct even
 	json_put_true(b, "fexec", x->flags & EXEC_FEXEC);
 	json_put_true(b, "first", x->flags & EXEC_FIRST);
 	json_put_true(b, "group_leader", x->flags & EXEC_GROUP_LEADER);
+	json_put_true(b, "helper", x->flags & EXEC_HELPER);
+	json_put_true(b, "root_outside", x->flags & EXEC_ROOT_OUTSIDE);
+	json_put_true(b, "cwd_outside", x->flags & EXEC_CWD_OUTSIDE);
+	json_put_true(b, "fd_outside", x->flags & EXEC_FD_OUTSIDE);
 	json_put_u64(b, "no_new_privs", x->no_new_privs);
 	json_put_u64(b, "seccomp", x->seccomp);
 	event_put_caps(b, &x->caps);

@@ -210,6 +210,14 @@ static const char *const setuid_ops[] = {
 	[SETUID_FSUID] = "setfsuid", [SETUID_FSGID] = "setfsgid",   [SETUID_GROUPS] = "setgroups",
 };
 
+/* The calls' names. */
+static const char *const new_mount_ops[] = {
+	[NEW_MOUNT_FSOPEN] = "fsopen",	     [NEW_MOUNT_FSPICK] = "fspick",
+	[NEW_MOUNT_FSCONFIG] = "fsconfig",   [NEW_MOUNT_FSMOUNT] = "fsmount",
+	[NEW_MOUNT_OPEN_TREE] = "open_tree", [NEW_MOUNT_SETATTR] = "mount_setattr",
+};
+static const char *const mmap_ops[] = { [MMAP_FOREIGN] = "foreign", [MMAP_HUGE] = "huge" };
+
 #define AT(table, index) ((index) < COUNT(table) ? (table)[index] : NULL)
 
 const char *event_op_name(enum event_type type, uint32_t op)
@@ -222,6 +230,10 @@ const char *event_op_name(enum event_type type, uint32_t op)
 		return AT(bpf_ops, op);
 	if (type == EVENT_KEYCTL)
 		return AT(keyctl_ops, op);
+	if (type == EVENT_NEW_MOUNT)
+		return AT(new_mount_ops, op);
+	if (type == EVENT_MMAP)
+		return AT(mmap_ops, op);
 	return type == EVENT_SETUID ? AT(setuid_ops, op) : NULL;
 }
 

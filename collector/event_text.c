@@ -226,6 +226,8 @@ static void add_call(struct buf *b, const struct event_view *v)
 	}
 	if (a->target_pid)
 		buf_printf(b, " pid %u", a->target_pid);
+	if (type == EVENT_MMAP)
+		buf_printf(b, " %llu bytes", (unsigned long long)a->args[1]);
 	if (type == EVENT_KILL && !(v->head->flags & EVENT_COMPAT))
 		buf_printf(b, " signal %lld",
 			   (long long)a->args[names_thread(v->head->syscall) ? 2 : 1]);

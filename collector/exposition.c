@@ -23,8 +23,9 @@ struct exposition {
 };
 
 static const struct metric_table *const tables[] = {
-	&exposition_containers, &exposition_machine,  &exposition_agent, &exposition_sensor,
-	&exposition_alerts,	&exposition_baseline, &exposition_rules, &exposition_serve,
+	&exposition_containers, &exposition_machine, &exposition_agent,
+	&exposition_sensor,	&exposition_alerts,  &exposition_baseline,
+	&exposition_rules,	&exposition_tables,  &exposition_serve,
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 

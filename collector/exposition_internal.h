@@ -9,6 +9,7 @@
  *   exposition_alerts.c   alerts, their logs and sinks
  *   exposition_rules.c    rules on events
  *   exposition_baseline.c what images normally do
+ *   exposition_tables.c   tables of the kernel that all containers share
  *   exposition_sensor.c   the kernel sensor, and traffic of containers by socket
  * A metric is one row; its family is written whole before the next begins, as both formats ask. */
 #ifndef BULKHEAD_EXPOSITION_INTERNAL_H
@@ -98,6 +99,9 @@ extern const struct metric_table exposition_rules;
 
 /* --- exposition_baseline.c */
 extern const struct metric_table exposition_baseline;
+
+/* --- exposition_tables.c */
+extern const struct metric_table exposition_tables;
 
 /* --- exposition_series.c: `at` is an offset in the struct that each line is about */
 void emit_percpu(struct scrape *s, struct container *c);

@@ -10,6 +10,7 @@
 #include "collector/options.h"
 #include "collector/replay.h"
 #include "detector/detector.h"
+#include "detector/posture_main.h"
 #include "detector/rules_main.h"
 #include "detector/score_main.h"
 
@@ -21,6 +22,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "replay") == 0)
 		return replay_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "posture") == 0)
+		return posture_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "rules") == 0)
 		return rules_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "score") == 0)

@@ -26,6 +26,7 @@ void metadata_free(struct metadata *m)
 	for (size_t i = 0; i < m->namespaces_n; i++)
 		free(m->namespaces[i].path);
 	metadata_drop_healthcheck(m);
+	metadata_confine_release(&m->confinement);
 	free(m->labels);
 	free(m->mounts);
 	free(m->capabilities);

@@ -22,6 +22,7 @@
 #define METADATA_MAX_CAPABILITIES 64
 #define METADATA_MAX_NAMESPACES	  8
 #define METADATA_MAX_HEALTHCHECK  64	     /* arguments; a longer check is left out */
+#define METADATA_MAX_LIST	  64	     /* entries of a list of struct metadata_confinement */
 #define METADATA_MAX_STRING	  4096	     /* longer strings are cut */
 #define METADATA_MAX_FILE	  (4u << 20) /* bytes of one JSON file */
 
@@ -43,11 +44,38 @@ struct metadata_mount {
 	char *destination; /* path in the container */
 	char *volume;	   /* name of a named volume, or NULL */
 	bool read_only;
+	char propagation[12]; /* "rshared", "slave" ...; "": not said */
 };
 
 struct metadata_namespace {
 	char type[12]; /* "pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time" */
 	char *path;    /* joined namespace ("/proc/42/ns/net"), "host", or NULL for its own */
+};
+
+struct metadata_list {
+	char **items; /* at most METADATA_MAX_LIST; owned */
+	size_t n;
+};
+
+/* How a container is shut in, as it was asked for. */
+struct metadata_confinement {
+	bool known; /* an OCI bundle or docker's hostconfig.json was read; else all is empty */
+	bool paths_known;			/* masked and read_only were said */
+	struct metadata_list masked, read_only; /* "/proc/kcore"; "/proc/sys" */
+	struct metadata_list bounding;		/* capabilities, "CAP_CHOWN" */
+	bool bounding_known;
+	struct metadata_list devices; /* "b 8:0 /dev/sda", "? - /dev/x" (not known) */
+	bool all_devices;	      /* the cgroup lets every device through */
+	struct metadata_list ports;   /* "0.0.0.0:8080 80/tcp": of the host, of the container */
+	struct metadata_list rlimits; /* "nofile=1024:2048" */
+	uint64_t memory_bytes, pids, cpu_shares, cpu_quota_us, cpu_period_us; /* 0: none */
+	char *selinux;							      /* label, or NULL */
+	char *restart;		     /* "always", "on-failure:5"; NULL: not known */
+	char *cgroup_parent;	     /* asked for; NULL: the runtime's own */
+	char *network;		     /* docker's mode: "bridge", "host", a network's name */
+	bool user_namespace_refused; /* --userns=host */
+	int oom_score_adj;
+	bool oom_kill_off;
 };
 
 /* One container's metadata. Strings are owned, NULL when unknown. */
@@ -76,7 +104,8 @@ struct metadata {
 	char *apparmor; /* profile; "unconfined"; NULL unknown */
 	bool privileged, read_only_root, no_new_privileges;
 	bool details_known; /* the security fields above were really read */
-	size_t refused;	    /* labels, mounts ... beyond the capacities */
+	struct metadata_confinement confinement;
+	size_t refused; /* labels, mounts ... beyond the capacities */
 
 	uint64_t created_unix_ns, started_unix_ns, finished_unix_ns; /* 0: unknown */
 	enum container_state state;

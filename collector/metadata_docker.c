@@ -335,5 +335,6 @@ bool metadata_load_docker(struct metadata_load *l)
 		metadata_apply_oci(l, oci, bundle);
 	else if (json_is_object(host))
 		apply_requested(m, host);
+	metadata_confine_docker(m, config, host);
 	return true;
 }

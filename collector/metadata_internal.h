@@ -116,6 +116,14 @@ void metadata_fit(struct metadata *m); /* nothing may be added after */
 void metadata_set_image_id(struct metadata *m,
 			   const char *text); /* hex, sha256:hex, x@sha256:hex */
 
+/* --- metadata_confine.c: struct metadata_confinement; what is known already stays --- */
+
+void metadata_confine_oci(struct metadata *m, const json_t *config);
+/* config.v2.json's mounts, hostconfig.json; either may be NULL. After the bundle, if there is one.
+ */
+void metadata_confine_docker(struct metadata *m, const json_t *config, const json_t *host);
+void metadata_confine_release(struct metadata_confinement *c);
+
 /* --- metadata_find.c (places and shims), metadata_path.c (from cgroup paths) --- */
 
 /* The i-th place of a kind, standard ones first; NULL after the last. */

@@ -256,6 +256,7 @@ void metadata_apply_oci(struct metadata_load *l, const json_t *config, const cha
 		if (m->details_known && looks_privileged(m, linux_part))
 			m->privileged = true;
 	}
+	metadata_confine_oci(m, config);
 }
 
 /* /var/log/pods/NAMESPACE_POD_UID/CONTAINER/N.log: the highest N is this run, and counts restarts.

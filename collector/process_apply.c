@@ -127,10 +127,13 @@ static bool is_inside(const struct process *p, const struct event_view *v)
 
 	if (!v->head->container_cgroup && !(v->head->flags & EVENT_PENDING))
 		return false;
+	/* a cgroup that nobody knows yet has no container of its own: its parent's is none, too */
+	if (up && up->container_cgroup == p->container_cgroup &&
+	    (p->container_cgroup || up->cgroup_id == p->cgroup_id))
+		return true;
 	/* not the mounts that the other has now: runc makes the container's in a process which is
 	 * counted to no container, and whose child becomes the container's program */
-	return !up || up->container_cgroup == p->container_cgroup || !up->exec_mnt ||
-	       up->exec_mnt != v->exec->ns.mnt;
+	return !up || !up->exec_mnt || up->exec_mnt != v->exec->ns.mnt;
 }
 
 static void apply_exec(struct process_table *t, struct process *p, const struct event_view *v)

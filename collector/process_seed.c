@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 
+#include "collector/base/clock.h"
 #include "collector/process_internal.h"
+
+#define RUNTIME_NS (10 * NS_PER_S) /* a runtime is at work so long at most */
 
 /* The parent's record may come after its child's: until then its place is kept, so that a parent
  * is always older in the table. */
@@ -53,6 +56,24 @@ static void take_task(struct process_table *t, struct process *p, const struct e
 		process_move(t, p, h->cgroup_id, h->container_cgroup);
 }
 
+static bool is_same_file(const struct event_file *a, const struct event_file *b)
+{
+	return (a->flags & b->flags & FILE_KNOWN) && a->inode == b->inode && a->device == b->device;
+}
+
+/* A runtime on its way into a container that starts just now: it is there already, and is still
+ * its parent's program outside, or for a moment a copy of that in memory. */
+static bool is_runtimes(const struct process *p, const struct event_task *task)
+{
+	const struct process *up = p->parent;
+
+	if (!up || up->placeholder || up->container_cgroup == p->container_cgroup)
+		return false;
+	if (task->exe.flags & FILE_MEMORY)
+		return task->head.boot_ns - p->key.start_boot_ns < RUNTIME_NS;
+	return is_same_file(&task->exe, &up->exe_file);
+}
+
 static void take_exec(struct process_table *t, struct process *p, const struct process_seed *s)
 {
 	p->exec_seq = s->task->head.exec_seq;
@@ -60,7 +81,7 @@ static void take_exec(struct process_table *t, struct process *p, const struct p
 	p->exec_boot_ns = 0; /* when is not known */
 	p->exe_file = s->task->exe;
 	p->exec_mnt = s->task->ns.mnt;
-	p->exec_inside = true; /* what runs by now has begun */
+	p->exec_inside = !is_runtimes(p, s->task); /* else what runs by now has begun */
 	process_drop_text(t, p);
 	take_text(t, p, s);
 }

@@ -48,7 +48,7 @@ struct sensor {
 /* sensor_trampoline.c: the system calls' own functions, and the programs on them */
 struct sensor_stubs;
 /* The rest is attached once somebody wants it: an attached call costs its callers. */
-#define SENSOR_AT_START (~(EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_RECV)))
+#define SENSOR_AT_START (~(EVENT_BIT(EVENT_STAT) | EVENT_BIT(EVENT_RECV) | EVENT_BIT(EVENT_MMAP)))
 bool sensor_trampoline_allowed(void); /* at once */
 int sensor_stubs_new(struct sensor_stubs **out, struct err *e);
 void sensor_stubs_free(struct sensor_stubs *t);

@@ -10,7 +10,7 @@ fonts-dejavu-core libbpf-dev libzstd-dev libpcre2-dev bpftool clang'
 TEST='libcmocka-dev clang-tidy clang-format cppcheck python3 python3-numpy docker.io containerd runc podman
 prometheus prometheus-alertmanager rsyslog rsyslog-gnutls busybox-static curl openssl strace
 iproute2 procps qemu-system-x86 cpio e2fsprogs debootstrap wrk redis-tools postgresql-contrib
-systemd apparmor'
+systemd apparmor stress-ng x264'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }

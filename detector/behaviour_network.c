@@ -144,11 +144,16 @@ static bool is_same(struct span a, struct span b)
 	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
+static bool is_runtime(struct span path)
+{
+	return interpreter_is_one_of(interpreter_base(path), runtimes);
+}
+
 static bool is_of_somebody_else(struct span path, const struct event_context *c)
 {
 	const struct metadata *m = c->entry ? c->entry->meta : NULL;
 
-	if (interpreter_is_one_of(interpreter_base(path), runtimes))
+	if (is_runtime(path))
 		return true;
 	for (size_t i = 0; m && i < m->mounts_n; i++) {
 		struct span at = span_str(m->mounts[i].destination);
@@ -162,7 +167,9 @@ static bool is_of_somebody_else(struct span path, const struct event_context *c)
 static void add_unix(struct behaviour_list *l, const struct event_view *v,
 		     const struct event_context *c)
 {
-	struct span name = v->strings[TAG_UNIX_REMOTE];
+	/* as the container calls it; what the listener bound is a name of another world */
+	const struct span bound = v->strings[TAG_UNIX_REMOTE], asked = v->strings[TAG_RAW];
+	struct span name = asked.n ? asked : bound;
 	size_t cap;
 
 	if (!name.p || name.n == 0)
@@ -181,7 +188,9 @@ static void add_unix(struct behaviour_list *l, const struct event_view *v,
 		return;
 	}
 	name.n = strnlen(name.p, name.n);
-	if (is_of_somebody_else(name, c))
+	if (is_of_somebody_else(name, c) ||
+	    (bound.n && bound.p[0] &&
+	     is_runtime((struct span){ bound.p, strnlen(bound.p, bound.n) })))
 		behaviour_add_key(l, BASELINE_UNIX, name, BEHAVIOUR_FOREIGN);
 }
 

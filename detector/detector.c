@@ -71,6 +71,46 @@ static int start_baselines(struct detector *d, struct err *e)
 	return r;
 }
 
+static int start_isolation(struct detector *d, struct err *e)
+{
+	const struct detector_isolation_settings s = { .services = &d->services,
+						       .worker = d->keeper,
+						       .alerts = d->alerts,
+						       .queries = &d->event_queries };
+
+	return detector_isolation_new(&d->isolation, &s, e);
+}
+
+/* Findings that others make of containers: alerts as isolation's own are. */
+static void take_finding(void *ctx, const struct finding *f, struct container *of,
+			 const struct process *p)
+{
+	const struct detector *d = ctx;
+
+	detector_isolation_find(d->isolation, f, of, p);
+}
+
+static int start_posture(struct detector *d, struct err *e)
+{
+	const struct detector_posture_settings s = {
+		.services = &d->services, .worker = d->keeper, .find = take_finding, .find_ctx = d
+	};
+
+	return detector_posture_new(&d->posture, &s, e);
+}
+
+static int start_mining(struct detector *d, struct err *e)
+{
+	const struct detector_miner_settings s = { .services = &d->services,
+						   .lookups = d->lookups,
+						   .keeper = d->keeper,
+						   .alerts = d->alerts,
+						   .audit = d->audit,
+						   .baseline = d->baseline };
+
+	return detector_miner_new(&d->miner, &s, e);
+}
+
 static int start(void *ctx, const struct agent_services *s, struct err *e)
 {
 	struct detector *d = ctx;
@@ -107,6 +147,16 @@ static int start(void *ctx, const struct agent_services *s, struct err *e)
 		r = detector_resources_new(&d->resources, &d->services, d->alerts, e);
 	if (r == 0)
 		r = start_baselines(d, e);
+	if (r == 0)
+		r = start_mining(d, e);
+	if (r == 0)
+		r = start_isolation(d, e);
+	if (r == 0)
+		r = start_posture(d, e);
+	const struct detector_tables_settings tables = { &d->services, d->alerts };
+
+	if (r == 0)
+		r = detector_tables_new(&d->tables, &tables, e);
 	return r;
 }
 
@@ -132,9 +182,13 @@ static void stop(void *ctx)
 	if (worker_stop(d->lookups, WORKER_GRACE_MS))
 		users_free(TAKE(d->users)); /* else its thread uses it until the process ends */
 	d->readers = d->worker = d->lookups = d->keeper = NULL;
+	detector_posture_free(TAKE(d->posture));
+	detector_isolation_free(TAKE(d->isolation));
+	detector_miner_free(TAKE(d->miner));
 	detector_baseline_free(TAKE(d->baseline));
 	detector_rules_free(TAKE(d->rules));
 	detector_resources_free(TAKE(d->resources));
+	detector_tables_free(TAKE(d->tables));
 	alerts_free(TAKE(d->alerts));
 	audit_free(TAKE(d->audit));
 	flight_free(TAKE(d->flight));
@@ -147,6 +201,7 @@ static void round_of(void *ctx)
 	const uint64_t now = mono_ns();
 
 	detector_baseline_round(d->baseline);
+	detector_isolation_round(d->isolation);
 	if (now - d->tick_ns < TICK_NS)
 		return; /* the sampling interval may be shorter than what this is for */
 	d->tick_ns = now;
@@ -155,7 +210,11 @@ static void round_of(void *ctx)
 	audit_tick(d->audit);
 	detector_rules_tick(d->rules);
 	detector_resources_tick(d->resources);
+	detector_tables_tick(d->tables);
+	detector_isolation_tick(d->isolation);
+	detector_miner_tick(d->miner);
 	detector_baseline_tick(d->baseline);
+	detector_posture_tick(d->posture);
 	flight_tick(d->flight);
 	alerts_watch_log(d->alerts, audit_log(d->audit), &d->audit_watch);
 }
@@ -193,7 +252,11 @@ static void reload(void *ctx)
 	audit_configure(d->audit);
 	detector_rules_reload(d->rules, AGENT_NO_TICKET);
 	detector_resources_reload(d->resources);
+	detector_tables_reload(d->tables);
+	detector_isolation_reload(d->isolation);
+	detector_miner_reload(d->miner);
 	detector_baseline_reload(d->baseline);
+	detector_posture_reload(d->posture);
 	feed_sinks(d);
 }
 
@@ -237,6 +300,17 @@ static void serve_frame(void *ctx, enum wire_type type, struct span payload)
 	d->sinks_known = true;
 }
 
+static void add_table(struct alerts_state *out, const char *table, uint64_t used, uint64_t capacity,
+		      uint64_t refused)
+{
+	if (out->tables_n >= ALERTS_MAX_TABLES)
+		return;
+	out->tables[out->tables_n].table = table;
+	out->tables[out->tables_n].used = used;
+	out->tables[out->tables_n].capacity = capacity;
+	out->tables[out->tables_n++].refused = refused;
+}
+
 static void state(void *ctx, struct alerts_state *out)
 {
 	struct detector *d = ctx;
@@ -246,19 +320,17 @@ static void state(void *ctx, struct alerts_state *out)
 	audit_state(d->audit, out);
 	detector_rules_state(d->rules, out);
 	detector_resources_state(d->resources, out);
+	detector_tables_state(d->tables, out);
 	detector_baseline_state(d->baseline, out);
+	detector_isolation_state(d->isolation, out);
+	detector_miner_state(d->miner, out);
+	detector_posture_state(d->posture, out);
 	flight_state(d->flight, out);
-	out->tables[out->tables_n].table = "alert_queries";
-	out->tables[out->tables_n].used = d->queries;
-	out->tables[out->tables_n].capacity = ALERT_QUERY_MAX;
-	out->tables[out->tables_n++].refused = d->queries_refused;
+	add_table(out, "alert_queries", d->queries, ALERT_QUERY_MAX, d->queries_refused);
 	for (unsigned i = 0; d->sinks_known && i < WIRE_SINK_TABLE_COUNT; i++) {
 		const struct wire_sink_table *t = &d->sinks.tables[i];
 
-		out->tables[out->tables_n].table = wire_sink_table_name(i);
-		out->tables[out->tables_n].used = t->used;
-		out->tables[out->tables_n].capacity = t->capacity;
-		out->tables[out->tables_n++].refused = t->refused;
+		add_table(out, wire_sink_table_name(i), t->used, t->capacity, t->refused);
 	}
 }
 

@@ -11,8 +11,10 @@ void detector_event(void *ctx, const struct event_view *v, const struct event_co
 
 	flight_event(d->flight, v);
 	audit_event(d->audit, v, c, of);
-	const bool malicious = detector_rules_event(d->rules, v, c, of);
+	bool malicious = detector_rules_event(d->rules, v, c, of);
 
+	malicious |= detector_isolation_event(d->isolation, v, c, of);
+	malicious |= detector_miner_event(d->miner, v, c, of);
 	detector_baseline_event(d->baseline, v, c, of, malicious);
 }
 
@@ -25,7 +27,11 @@ void detector_life(void *ctx, struct container *c, enum agent_life what)
 	audit_life(d->audit, c, what);
 	detector_rules_life(d->rules, c, what);
 	detector_resources_life(d->resources, c, what);
+	detector_tables_life(d->tables, c, what);
+	detector_isolation_life(d->isolation, c, what);
+	detector_miner_life(d->miner, c, what);
 	detector_baseline_life(d->baseline, c, what);
+	detector_posture_life(d->posture, c, what);
 }
 
 void detector_audit(void *ctx, const struct agent_audit *a)

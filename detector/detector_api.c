@@ -4,6 +4,10 @@
  *	GET      /api/v1/alerts, /api/v1/audit, /api/v1/silences, /api/v1/sinks, /api/v1/rules
  *	         /api/v1/flights, /api/v1/flights/ID (flight_api.c)
  *	         /api/v1/baselines... (detector_baseline_api.h)
+ *	         /api/v1/isolation (detector_isolation.h)
+ *	         /api/v1/mining (detector_miner.h)
+ *	         /api/v1/tables (detector_tables.h)
+ *	         /api/v1/posture, /api/v1/posture/CONTAINER (detector_posture.h)
  *	command  /api/v1/silences            for=1h&container=web&comment=...
  *	         /api/v1/silences/ID/remove
  *	         /api/v1/alerts/ID/acknowledge  comment=...
@@ -201,6 +205,10 @@ bool detector_get(void *ctx, struct span path, struct span query, uint32_t ticke
 		return true;
 	}
 	return detector_flights(d, path, ticket) ||
+	       detector_isolation_get(d->isolation, path, query, ticket) ||
+	       detector_miner_get(d->miner, path, query, ticket) ||
+	       detector_posture_get(d->posture, path, ticket) ||
+	       detector_tables_get(d->tables, path, query, ticket) ||
 	       detector_baseline_get(d->baseline, path, query, ticket);
 }
 

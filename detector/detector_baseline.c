@@ -535,3 +535,24 @@ double detector_baseline_usual(const struct detector_baseline *d, const struct c
 
 	return o && o->image ? baseline_usual(o->image->baseline, r, hour, 0.95) : NAN;
 }
+
+enum baseline_program detector_baseline_program(const struct detector_baseline *d,
+						const struct container *c, struct span exe)
+{
+	const struct observer *o = d->store ? observer_find(d, c) : NULL;
+	const struct baseline *b = o && o->image ? o->image->baseline : NULL;
+	char prefix[PATH_MAX + 4];
+	const int n = snprintf(prefix, sizeof(prefix), "%.*s < ", (int)exe.n, exe.p);
+
+	if (!b || b->mode < MODE_DETECT || !b->sets[BASELINE_EXEC].complete_ns[PHASE_STEADY] ||
+	    exe.n == 0 || n >= (int)sizeof(prefix))
+		return PROGRAM_NOT_LEARNED;
+	return baseline_knows_program(b, BASELINE_EXEC, (struct span){ prefix, (size_t)n })
+		       ? PROGRAM_KNOWN
+		       : PROGRAM_NEW;
+}
+
+struct response *detector_baseline_response(const struct detector_baseline *d)
+{
+	return d->response;
+}

@@ -48,4 +48,12 @@ void detector_baseline_state(const struct detector_baseline *d, struct alerts_st
 double detector_baseline_usual(const struct detector_baseline *d, const struct container *c,
 			       enum baseline_resource r);
 
+/* Whether the image's baseline knows the program by its path; NOT_LEARNED: it cannot say yet. */
+enum baseline_program { PROGRAM_NOT_LEARNED, PROGRAM_KNOWN, PROGRAM_NEW };
+enum baseline_program detector_baseline_program(const struct detector_baseline *d,
+						const struct container *c, struct span exe);
+/* Who acts on containers, for others that do: one journal has one owner. NULL: baselines are off. */
+struct response;
+struct response *detector_baseline_response(const struct detector_baseline *d);
+
 #endif

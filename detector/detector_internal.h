@@ -10,8 +10,12 @@
 #include "detector/audit.h"
 #include "detector/detector.h"
 #include "detector/detector_baseline.h"
+#include "detector/detector_isolation.h"
+#include "detector/detector_miner.h"
+#include "detector/detector_posture.h"
 #include "detector/detector_resources.h"
 #include "detector/detector_rules.h"
+#include "detector/detector_tables.h"
 #include "detector/flight.h"
 #include "detector/rule_query.h"
 
@@ -30,6 +34,10 @@ struct detector {
 	struct detector_rules *rules;
 	struct detector_resources *resources;
 	struct detector_baseline *baseline;
+	struct detector_isolation *isolation;
+	struct detector_miner *miner;
+	struct detector_posture *posture;
+	struct detector_tables *tables;
 	struct event_query_hooks event_queries;
 	struct alerts_watch audit_watch;
 	struct wire_sink_stats sinks;

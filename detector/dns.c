@@ -281,6 +281,37 @@ int dns_parse(struct span message, struct dns_answer *out)
 	return 0;
 }
 
+int dns_each_name(struct span message, void (*fn)(void *ctx, struct span name), void *ctx)
+{
+	struct reader r = { (const uint8_t *)message.p, message.n, HEADER_BYTES };
+	struct record rec;
+	struct name name;
+
+	if (r.n > DNS_MAX_MESSAGE)
+		r.n = DNS_MAX_MESSAGE;
+	if (r.n < HEADER_BYTES || !(u16_at(&r, 2) & FLAG_RESPONSE) ||
+	    (u16_at(&r, 2) & OPCODE_MASK) || u16_at(&r, 4) != 1 ||
+	    read_name(&r, &r.at, &name) < 0 || r.n - r.at < 4)
+		return -EPROTO;
+	r.at += 4;
+	fn(ctx, (struct span){ name.text, name.n });
+	for (unsigned i = u16_at(&r, 6), told = 0; i > 0 && told < DNS_MAX_CHAIN; i--) {
+		const int ret = read_record(&r, &rec);
+
+		if (ret < 0)
+			return ret == -ENODATA ? 0 : ret;
+		if (rec.class != CLASS_IN || rec.type != TYPE_CNAME)
+			continue;
+		size_t at = rec.data;
+
+		if (read_name(&r, &at, &name) < 0)
+			return -EPROTO;
+		fn(ctx, (struct span){ name.text, name.n });
+		told++;
+	}
+	return 0;
+}
+
 bool dns_address_of(const uint8_t *bytes, size_t length, struct dns_address *out)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };

@@ -36,6 +36,11 @@ struct dns_answer {
  * type); -EPROTO: it is not, and nothing of it is to be believed. *out is filled on 0 only. */
 int dns_parse(struct span message, struct dns_answer *out);
 
+/* Every name in an answer, be it with addresses, of another type, or that there is no such name:
+ * what was asked for, then the targets of its aliases; good during the call. 0, or -EPROTO: it is
+ * no answer, or malformed (names before the fault were told). */
+int dns_each_name(struct span message, void (*fn)(void *ctx, struct span name), void *ctx);
+
 /* ::ffff:a.b.c.d becomes a.b.c.d, as in an answer. length 4 or 16, else false. */
 bool dns_address_of(const uint8_t *bytes, size_t length, struct dns_address *out);
 

@@ -118,6 +118,17 @@
 	X(DUP2, "dup2", DUP)                                                                       \
 	X(FCNTL, "fcntl", DUP)                                                                     \
 	X(IO_URING_SETUP, "io_uring_setup", IO_URING_SETUP)                                        \
+	X(MMAP, "mmap", MMAP)                                                                      \
+	X(KEXEC_LOAD, "kexec_load", KEXEC)                                                         \
+	X(KEXEC_FILE_LOAD, "kexec_file_load", KEXEC)                                               \
+	X(FSMOUNT, "fsmount", NEW_MOUNT)                                                           \
+	X(FSOPEN, "fsopen", NEW_MOUNT)                                                             \
+	X(FSCONFIG, "fsconfig", NEW_MOUNT)                                                         \
+	X(FSPICK, "fspick", NEW_MOUNT)                                                             \
+	X(OPEN_TREE, "open_tree", NEW_MOUNT)                                                       \
+	X(OPEN_TREE_ATTR, "open_tree_attr", NEW_MOUNT)                                             \
+	X(MOUNT_SETATTR, "mount_setattr", NEW_MOUNT)                                               \
+	X(PIDFD_GETFD, "pidfd_getfd", PIDFD_GETFD)                                                 \
 	X(PERSONALITY, "personality", PERSONALITY)                                                 \
 	X(CGROUP_ATTACH, "cgroup_attach", CGROUP_ATTACH)
 

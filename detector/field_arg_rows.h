@@ -85,25 +85,31 @@
 	X(persona)                                                                                 \
 	X(new_root)                                                                                \
 	X(put_old)                                                                                 \
-	X(op)
+	X(op)                                                                                      \
+	X(prot)                                                                                    \
+	X(offset)                                                                                  \
+	X(key)                                                                                     \
+	X(value)                                                                                   \
+	X(aux)                                                                                     \
+	X(pid_fd)                                                                                  \
+	X(target_fd)
 
 /* Those of Falco's events that are told by nothing here: known, and missing always. */
 #define OTHER_ARG_NAMES                                                                            \
 	"ID", "nativeID", "fd1", "fd2", "source", "peer", "queuepct", "queuelen", "queuemax",      \
 		"level", "optname", "val", "optlen", "how", "initval", "maxevents", "fds",         \
-		"timeout", "offset", "whence", "fdin", "fdout", "in_fd", "out_fd", "pos",          \
-		"fdlimit", "pgft_maj", "pgft_min", "vm_size", "vm_rss", "vm_swap", "cgroups",      \
-		"vpgid", "pgid", "exe_ino_ctime", "exe_ino_mtime", "pidns_init_start_ts",          \
-		"reaper_tid", "spid", "dpid", "next", "cur", "max", "resource", "interval",        \
-		"sigmask", "prot", "vaddr", "key", "nsems", "semflg", "semid", "semnum", "nsops",  \
-		"sem_num_0", "sem_op_0", "sem_flg_0", "sem_num_1", "sem_op_1", "sem_flg_1",        \
-		"quota_fmt", "id", "special", "quotafilepath", "dqb_bhardlimit", "operation",      \
-		"brk", "pkey", "sq_entries", "cq_entries", "sq_thread_cpu", "sq_thread_idle",      \
-		"features", "to_submit", "min_complete", "opcode", "arg", "nr_args", "value",      \
-		"key_", "value_", "aux", "initrd", "cmdline", "pid_fd", "target_fd", "targetfd",   \
-		"res_or_fd", "json", "plugin_id", "event_data", "image", "tags", "clockid",        \
-		"epfd", "events", "remoteaddr", "error", "ip", "cpu_usr", "cpu_sys", "cpu",        \
-		"action", "desc", "description", "scope", "magic", "dqi_flags"
+		"timeout", "whence", "fdin", "fdout", "in_fd", "out_fd", "pos", "fdlimit",         \
+		"pgft_maj", "pgft_min", "vm_size", "vm_rss", "vm_swap", "cgroups", "vpgid",        \
+		"pgid", "exe_ino_ctime", "exe_ino_mtime", "pidns_init_start_ts", "reaper_tid",     \
+		"spid", "dpid", "next", "cur", "max", "resource", "interval", "sigmask", "vaddr",  \
+		"nsems", "semflg", "semid", "semnum", "nsops", "sem_num_0", "sem_op_0",            \
+		"sem_flg_0", "sem_num_1", "sem_op_1", "sem_flg_1", "quota_fmt", "id", "special",   \
+		"quotafilepath", "dqb_bhardlimit", "operation", "brk", "pkey", "sq_entries",       \
+		"cq_entries", "sq_thread_cpu", "sq_thread_idle", "features", "to_submit",          \
+		"min_complete", "opcode", "arg", "nr_args", "key_", "value_", "initrd", "cmdline", \
+		"targetfd", "res_or_fd", "json", "plugin_id", "event_data", "image", "tags",       \
+		"clockid", "epfd", "events", "remoteaddr", "error", "ip", "cpu_usr", "cpu_sys",    \
+		"cpu", "action", "desc", "description", "scope", "magic", "dqi_flags"
 
 enum arg_name {
 #define X(name) ARG_##name,
@@ -312,6 +318,17 @@ R(FCNTL, A(res, K_NEW_FD, N_RESULT), A(fd, K_FD, N_CALL0),
   W(cmd, K_ENUM, N_CALL1, field_fcntl_commands))
 R(IO_URING_SETUP, RES, A(entries, K_DEC, N_CALL0))
 R(PERSONALITY, RES, A(persona, K_HEX, N_CALL0))
+R(MMAP, RES, A(addr, K_HEX, N_CALL0), A(length, K_DEC, N_CALL1),
+  W(prot, K_FLAGS, N_CALL2, field_prot_flags), W(flags, K_FLAGS, N_CALL3, field_map_flags), CALL_FD,
+  A(offset, K_DEC, N_CALL5))
+R(KEXEC_FILE_LOAD, RES, CALL_FD)
+R(FSOPEN, NEW_FD, A(name, K_TAG, TAG_NAME))
+R(FSCONFIG, RES, CALL_FD, W(cmd, K_ENUM, N_CALL1, field_fsconfig_commands), A(key, K_TAG, TAG_NAME),
+  A(value, K_TAG, TAG_DATA), A(aux, K_DEC, N_CALL4))
+R(FSMOUNT, NEW_FD)
+R(OPEN_TREE, NEW_FD, A(dirfd, K_FD, N_CALL0), A(path, K_PATH, 0))
+R(MOUNT_SETATTR, RES, A(dirfd, K_FD, N_CALL0), A(path, K_PATH, 0))
+R(PIDFD_GETFD, NEW_FD, A(pid_fd, K_DEC, N_CALL0), A(target_fd, K_DEC, N_CALL1))
 R(CGROUP, A(pid, K_DEC, N_CALL0), A(name, K_TAG, TAG_NAME))
 #undef R
 
@@ -426,6 +443,17 @@ static const struct arg_rows {
 	T(FCNTL, FCNTL),
 	T(IO_URING_SETUP, IO_URING_SETUP),
 	T(PERSONALITY, PERSONALITY),
+	T(MMAP, MMAP),
+	T(KEXEC_LOAD, RES),
+	T(KEXEC_FILE_LOAD, KEXEC_FILE_LOAD),
+	T(FSMOUNT, FSMOUNT),
+	T(FSOPEN, FSOPEN),
+	T(FSCONFIG, FSCONFIG),
+	T(FSPICK, OPEN_TREE),
+	T(OPEN_TREE, OPEN_TREE),
+	T(OPEN_TREE_ATTR, OPEN_TREE),
+	T(MOUNT_SETATTR, MOUNT_SETATTR),
+	T(PIDFD_GETFD, PIDFD_GETFD),
 	T(CGROUP_ATTACH, CGROUP),
 };
 #undef T

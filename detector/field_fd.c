@@ -100,6 +100,28 @@ static bool of_call(struct field_fd *fd, const struct field_event *ev)
 	case EVENT_IO_URING_SETUP:
 		of_result(fd, h, FD_IO_URING);
 		return true;
+	case EVENT_NEW_MOUNT:
+		if (ev->type == EVT_FSCONFIG || ev->type == EVT_MOUNT_SETATTR)
+			return false;
+		of_result(fd, h, FD_OTHER);
+		return true;
+	case EVENT_PIDFD_GETFD: /* what came over may be of any kind */
+		of_result(fd, h, c->file.flags & FILE_KNOWN ? FD_FILE : FD_OTHER);
+		break;
+	case EVENT_MMAP:
+		if (!(c->file.flags & FILE_KNOWN))
+			return false;
+		fd->kind = FD_FILE;
+		fd->has_number = true;
+		fd->number = (int32_t)c->args[4];
+		break;
+	case EVENT_KEXEC:
+		if (ev->type != EVT_KEXEC_FILE_LOAD)
+			return false;
+		fd->kind = FD_FILE;
+		fd->has_number = true;
+		fd->number = (int32_t)c->args[0];
+		break;
 	case EVENT_INIT_MODULE:
 		if (ev->type != EVT_FINIT_MODULE)
 			return false;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -110,6 +111,41 @@ const struct field_flag_row field_memfd_flags[] = {
 	{ 2, "MFD_ALLOW_SEALING" },
 	{ 4, "MFD_HUGETLB" },
 	END,
+};
+const struct field_flag_row field_prot_flags[] = {
+	ROW(PROT_READ),
+	ROW(PROT_WRITE),
+	ROW(PROT_EXEC),
+	{ 0x8, "PROT_SEM" },
+	ROW(PROT_GROWSDOWN),
+	ROW(PROT_GROWSUP),
+	END,
+};
+const struct field_flag_row field_map_flags[] = {
+	{ 3, "MAP_SHARED_VALIDATE" },
+	ROW(MAP_SHARED),
+	ROW(MAP_PRIVATE),
+	ROW(MAP_FIXED),
+	ROW(MAP_ANONYMOUS),
+	ROW(MAP_32BIT),
+	{ 0x100000, "MAP_FIXED_NOREPLACE" },
+	ROW(MAP_NORESERVE),
+	ROW(MAP_POPULATE),
+	ROW(MAP_NONBLOCK),
+	ROW(MAP_GROWSDOWN),
+	ROW(MAP_DENYWRITE),
+	ROW(MAP_EXECUTABLE),
+	ROW(MAP_LOCKED),
+	ROW(MAP_STACK),
+	ROW(MAP_HUGETLB),
+	END,
+};
+const struct field_flag_row field_fsconfig_commands[] = {
+	{ 1, "FSCONFIG_SET_STRING" },	   { 2, "FSCONFIG_SET_BINARY" },
+	{ 3, "FSCONFIG_SET_PATH" },	   { 4, "FSCONFIG_SET_PATH_EMPTY" },
+	{ 5, "FSCONFIG_SET_FD" },	   { 6, "FSCONFIG_CMD_CREATE" },
+	{ 7, "FSCONFIG_CMD_RECONFIGURE" }, { 8, "FSCONFIG_CMD_CREATE_EXCL" },
+	{ 0, "FSCONFIG_SET_FLAG" },	   END,
 };
 const struct field_flag_row field_dup3_flags[] = { ROW(O_CLOEXEC), END };
 const struct field_flag_row field_module_flags[] = {

@@ -132,7 +132,8 @@ extern const struct field_flag_row field_clone_flags[], field_mount_flags[], fie
 	field_unlinkat_flags[], field_linkat_flags[], field_renameat2_flags[],
 	field_resolve_flags[], field_chmod_modes[], field_mknod_modes[], field_access_modes[],
 	field_families[], field_memfd_flags[], field_fchownat_flags[], field_fcntl_commands[],
-	field_dup3_flags[], field_module_flags[], field_delete_module_flags[];
+	field_dup3_flags[], field_module_flags[], field_delete_module_flags[], field_prot_flags[],
+	field_map_flags[], field_fsconfig_commands[];
 
 /* --- arguments (field_arg.c) -----------------------------------------------------------------*/
 bool field_arg_find(struct span name, uint16_t *id);  /* of any event */

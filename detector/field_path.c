@@ -20,7 +20,7 @@ static const struct tags both[2] = { { TAG_RAW, TAG_BASE, TAG_PATH },
 	(BIT(OPEN) | BIT(UNLINK) | BIT(RENAME) | BIT(LINK) | BIT(MKDIR) | BIT(RMDIR) |             \
 	 BIT(CHMOD) | BIT(CHOWN) | BIT(MKNOD) | BIT(TRUNCATE) | BIT(SETXATTR) | BIT(STAT) |        \
 	 BIT(CHROOT) | BIT(PIVOT_ROOT) | BIT(UMOUNT) | BIT(MOVE_MOUNT) | BIT(SETNS) |              \
-	 BIT(INIT_MODULE))
+	 BIT(INIT_MODULE) | BIT(MMAP) | BIT(KEXEC) | BIT(NEW_MOUNT) | BIT(PIDFD_GETFD))
 #define SECOND                                                                                     \
 	(BIT(RENAME) | BIT(LINK) | BIT(SYMLINK) | BIT(PIVOT_ROOT) | BIT(MOUNT) | BIT(MOVE_MOUNT))
 

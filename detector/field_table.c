@@ -11,16 +11,17 @@
 	   BIT(CGROUP_MKDIR)))
 #define FILES                                                                                      \
 	(BIT(OPEN) | BIT(CHMOD) | BIT(CHOWN) | BIT(TRUNCATE) | BIT(SETXATTR) | BIT(SETNS) |        \
-	 BIT(INIT_MODULE))
+	 BIT(INIT_MODULE) | BIT(MMAP) | BIT(KEXEC) | BIT(PIDFD_GETFD))
 #define SOCKETS                                                                                    \
 	(BIT(SOCKET) | BIT(CONNECT) | BIT(ACCEPT) | BIT(BIND) | BIT(LISTEN) | BIT(SEND) |          \
 	 BIT(RECV) | PAYLOADS | BIT(FLOW_END) | BIT(DUP))
 #define FDS                                                                                        \
-	(FILES | SOCKETS | BIT(MEMFD_CREATE) | BIT(BPF) | BIT(USERFAULTFD) | BIT(IO_URING_SETUP))
+	(FILES | SOCKETS | BIT(MEMFD_CREATE) | BIT(BPF) | BIT(USERFAULTFD) | BIT(IO_URING_SETUP) | \
+	 BIT(NEW_MOUNT))
 #define PATHS                                                                                      \
 	(FILES | BIT(UNLINK) | BIT(RENAME) | BIT(LINK) | BIT(SYMLINK) | BIT(MKDIR) | BIT(RMDIR) |  \
 	 BIT(MKNOD) | BIT(STAT) | BIT(MOUNT) | BIT(MOVE_MOUNT) | BIT(UMOUNT) | BIT(PIVOT_ROOT) |   \
-	 BIT(CHROOT))
+	 BIT(CHROOT) | BIT(NEW_MOUNT))
 
 #define NO_CAPTURE	"there is no capture that begins or ends"
 #define NO_ENTER	"calls are told when they return, not when they begin"

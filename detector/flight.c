@@ -255,6 +255,8 @@ void flight_tick(struct flight *f)
 static void add_table(struct alerts_state *out, const char *name, uint64_t used, uint64_t capacity,
 		      uint64_t refused)
 {
+	if (out->tables_n >= ALERTS_MAX_TABLES)
+		return;
 	out->tables[out->tables_n].table = name;
 	out->tables[out->tables_n].used = used;
 	out->tables[out->tables_n].capacity = capacity;

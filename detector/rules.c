@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/base/clock.h"
+#include "detector/invariant.h"
 #include "detector/rule_fault.h"
 
 #define ARENA_BYTES (64U << 20)
@@ -278,6 +279,8 @@ static void warn_of_unused(struct rules *r, const struct rules_settings *s)
 
 		for (size_t j = 0; j < r->n && !used; j++)
 			used = fnmatch(name, r->set.rules[j].name.p, 0) == 0;
+		for (size_t j = 0; j < INV_COUNT && !used; j++) /* walls of containers, too */
+			used = fnmatch(name, invariants[j].name, 0) == 0;
 		if (!used)
 			rule_message_add(&r->set.arena, &r->set.messages, false,
 					 SPAN_LIT("configuration"), 0, 0,

@@ -5,6 +5,7 @@
 #include "http/cli.h"
 #include "http/cli_alerts.h"
 #include "http/cli_baseline.h"
+#include "http/cli_posture.h"
 #include "http/cli_sinks.h"
 #include "http/selftest.h"
 #include "http/serve.h"
@@ -16,6 +17,7 @@ static const struct cli_command commands[] = {
 	{ "containers", "list containers with their latest figures", cli_containers },
 	{ "events", "print events as they happen", cli_events },
 	{ "log", "show the newest alerts, or the audit", cli_log },
+	{ "posture", "show how well containers and the host are shut in", cli_posture },
 	{ "record", "write events into a file", cli_record },
 	{ "replay", "print the events of a recording", cli_replay },
 	{ "rules", "check, explain and try rules, show what the agent runs", cli_rules },

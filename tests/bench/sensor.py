@@ -195,6 +195,7 @@ def main():
     build, n = os.path.abspath(o.build), lambda x: str(int(x * o.scale))
     temp = tempfile.mkdtemp(prefix="bhbench-")
     host = ("sensor.host=exec,open", f"sensor.host_paths={HOST_STABLE}")
+    mapped = ("sensor.host=exec,mmap", "sensor.extra=mmap")
     cgroup = Cgroup()
     storms = [
         ("open", "1,000,000 open and close in a container",
@@ -211,6 +212,10 @@ def main():
          cgroup, (), ", aim x1.05"),
         ("distinct", "1,000,000 opens of distinct files in a container",
          ["distinct", n(1000000), f"{temp}/files"], cgroup, (), ", aim: none lost"),
+        ("mmap", "1,000,000 pages of memory and back in a container", ["mmap", n(1000000)], cgroup,
+         mapped, ", aim x1.15"),
+        ("code", "1,000,000 mappings of code and back on the host",
+         ["code", n(1000000), "/bin/true"], None, mapped, ""),
         ("syscalls", "1,000,000 open and close in a container that learns its calls",
          ["open", n(1000000), "/etc/hostname"], cgroup, ("sensor.syscalls=true",), ""),
     ]

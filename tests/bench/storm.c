@@ -2,6 +2,8 @@
 /* storm - one process that makes many events: what the sensor costs is the difference in time.
  *
  *	storm open N PATH      N times open and close of one file
+ *	storm mmap N           N times a page of memory and back
+ *	storm code N PATH      N times a page of that file, which may be executed, and back
  *	storm spawn N PROGRAM  N times fork, exec, wait
  *	storm distinct N DIR   N opens of distinct files in DIR, which it makes first (at most
  *100,000) storm pingpong N       N requests of one byte over a loopback TCP connection
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -62,6 +65,21 @@ static void storm_spawn(long n, const char *program)
 			die(program);
 		if (waitpid(pid, &status, 0) < 0)
 			die("waitpid");
+	}
+}
+
+static void storm_mmap(long n, const char *path)
+{
+	int fd = path ? open(path, O_RDONLY) : -1;
+
+	for (long i = 0; i < n; i++) {
+		void *p = path ? mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0)
+			       : mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			die("mmap");
+		munmap(p, 4096);
 	}
 }
 
@@ -140,7 +158,7 @@ static void storm_pingpong(long n, int fd)
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
-		fprintf(stderr, "usage: storm open|spawn|distinct|pingpong N [PATH]\n");
+		fprintf(stderr, "usage: storm open|mmap|code|spawn|distinct|pingpong N [PATH]\n");
 		return 2;
 	}
 	long n = strtol(argv[2], NULL, 10), files = n < FILES_MAX ? n : FILES_MAX;
@@ -155,6 +173,10 @@ int main(int argc, char **argv)
 
 	if (strcmp(argv[1], "open") == 0)
 		storm_open(n, path);
+	else if (strcmp(argv[1], "mmap") == 0)
+		storm_mmap(n, NULL);
+	else if (strcmp(argv[1], "code") == 0)
+		storm_mmap(n, path);
 	else if (strcmp(argv[1], "spawn") == 0)
 		storm_spawn(n, path);
 	else if (strcmp(argv[1], "distinct") == 0)

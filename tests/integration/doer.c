@@ -509,7 +509,7 @@ static pid_t start(const char *folder, char **words)
 	while (words[0] && words[0][0] != '/' && n < 15)
 		env[n++] = *words++;
 	snprintf(path, sizeof(path), "%s/out", folder);
-	out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (out < 0)
 		die("open", path);
 	pid = fork();

@@ -19,6 +19,10 @@
 #define SYS_fchmodat2 452
 #endif
 
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
+
 #ifdef __x86_64__
 #define LEGACY_CALLS(X)                                                                            \
 	X(open, 5)                                                                                 \
@@ -59,6 +63,7 @@
 	X(dup, 41)                                                                                 \
 	X(umount2, 52)                                                                             \
 	X(chroot, 61)                                                                              \
+	X(munmap, 91)                                                                              \
 	X(truncate, 92)                                                                            \
 	X(ftruncate, 93)                                                                           \
 	X(fchmod, 94)                                                                              \
@@ -69,6 +74,7 @@
 	X(personality, 136)                                                                        \
 	X(prctl, 172)                                                                              \
 	X(capset, 185)                                                                             \
+	X(mmap, 192)                                                                               \
 	X(fstat, 197)                                                                              \
 	X(setreuid, 203)                                                                           \
 	X(setregid, 204)                                                                           \
@@ -89,6 +95,7 @@
 	X(exit_group, 252)                                                                         \
 	X(tgkill, 270)                                                                             \
 	X(add_key, 286)                                                                            \
+	X(kexec_load, 283)                                                                         \
 	X(keyctl, 288)                                                                             \
 	X(openat, 295)                                                                             \
 	X(mkdirat, 296)                                                                            \
@@ -103,6 +110,7 @@
 	X(faccessat, 307)                                                                          \
 	X(unshare, 310)                                                                            \
 	X(dup3, 330)                                                                               \
+	X(pipe2, 331)                                                                              \
 	X(perf_event_open, 336)                                                                    \
 	X(setns, 346)                                                                              \
 	X(sendmmsg, 345)                                                                           \
@@ -134,10 +142,14 @@
 	X(fsopen, 430)                                                                             \
 	X(fsconfig, 431)                                                                           \
 	X(fsmount, 432)                                                                            \
+	X(fspick, 433)                                                                             \
 	X(pidfd_open, 434)                                                                         \
 	X(clone3, 435)                                                                             \
 	X(openat2, 437)                                                                            \
-	X(fchmodat2, 452)
+	X(pidfd_getfd, 438)                                                                        \
+	X(mount_setattr, 442)                                                                      \
+	X(fchmodat2, 452)                                                                          \
+	X(open_tree_attr, 467)
 
 struct call {
 	const char *name;

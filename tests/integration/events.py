@@ -113,7 +113,7 @@ SECRET_ENV = "BHTEST_PLAIN,BHTEST_PASSWORD"
 @once
 def agent():
     docker()
-    return Agent({"sensor.environment": SECRET_ENV, "sensor.host": "exec,kill,cgroup_attach"})
+    return Agent({"sensor.environment": SECRET_ENV, "sensor.host": "exec,kill,cgroup_attach,mmap"})
 
 
 @once

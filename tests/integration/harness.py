@@ -137,9 +137,10 @@ class Agent:
         """Rules and baselines are on by default: only a test that names some has any."""
         text = read_text(config, "") if config else ""
         named = "--rules" in arguments or re.search(r"^rules:", text, re.M)
-        learns = re.search(r"^baseline:", text, re.M)
+        off = [part for part in ("baseline", "isolation", "posture", "tables", "mining")
+               if not re.search(rf"^{part}:", text, re.M)]
         return {**({} if named else {"rules.files": ""}),
-                **({} if learns else {"baseline.enabled": "false"})}
+                **{f"{part}.enabled": "false" for part in off}}
 
     def argv(self):
         argv = [DAEMON, "--listen", f"127.0.0.1:{self.port}", "--state-dir", self.state_dir,

@@ -2,16 +2,18 @@
 """Isolation events: what changes walls, rights and other processes. Nothing here does harm: names
 that do not exist, modules that are garbage, processes of the test."""
 
+import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 
 from events import (ANY, STRONG, WAYS, Box, address_words, box, brief, check, check_way, reader,
-                    sockaddr, strong_box, unique)
-from harness import DOER, run, same, wait_until
+                    agent, sockaddr, strong_box, unique, unix_address)
+from harness import BUILD, DOER, run, same, skip, wait_until
 from runtimes import docker
-from session import alive, die_with_parent, session
+from session import alive, die_with_parent, remove_cgroup, session
 
 NEWNS, NEWUTS, NEWNET = 0x20000, 0x4000000, 0x40000000
 
@@ -81,6 +83,37 @@ def test_the_new_mount_calls_are_told_by_move_mount():
         for fd in (done.results[4], done.results[6]):
             check(told(done, "move_mount", way, call__args=arg(0, fd)), result=0,
                   call__raw2=n)
+
+
+def test_each_new_mount_call_is_told():
+    b = strong_box()
+    for way in WAYS:
+        n = f"/mem/{unique('fs')}"
+        done = b.doer(f"unshare {NEWNS}", f"mkdir s:{n} 0755", "fsopen s:tmpfs 1",
+                      "fsconfig %2 1 s:size s:64k 0", "fsconfig %2 1 s:password s:geheim 0",
+                      "fsconfig %2 0 s:ro 0 0", "fsconfig %2 6 0 0 0", "fsmount %2 1 0",
+                      "open_tree -100 s:/etc 0x80001", "fspick -100 s:/mem 1",
+                      f"mount_setattr -100 s:{n}/none 0 x:01{'00' * 31} 32", "chdir s:/mem",
+                      "open_tree -100 s:none 0", flags=way)
+        fs = done.results[2]
+        assert min(done.results[:4] + done.results[5:10]) >= 0, done.output
+        same([done.results[10], done.results[12]], [-2, -2], "failed attempts")
+
+        def new_mount(op, **wanted):
+            return told(done, "fsmount", way, call__op_name=op, **wanted)
+        check(new_mount("fsopen"), call__name="tmpfs", result=fs, call__op=1)
+        check(new_mount("fsconfig", call__name="size"), call__data="64k", result=0,
+              call__args=lambda a: a[0] == fs and a[1] == 1)
+        check(new_mount("fsconfig", call__name="password"), call__data="***",
+              result=done.results[4])
+        check(new_mount("fsconfig", call__name="ro"), call__data=None, call__args=arg(1, 0))
+        check(new_mount("fsconfig", call__args=arg(1, 6)), call__name=None)
+        check(new_mount("fsmount"), result=done.results[7], call__args=arg(0, fs))
+        check(new_mount("open_tree", call__raw="/etc"), result=done.results[8],
+              call__args=arg(2, 0x80001), call__path="/etc")
+        check(new_mount("fspick"), call__raw="/mem", result=done.results[9])
+        check(new_mount("mount_setattr"), call__raw=f"{n}/none", error="ENOENT")
+        check(new_mount("open_tree", call__raw="none"), call__base="/mem", error="ENOENT")
 
 
 def test_pivot_root_and_chroot_are_told():
@@ -153,6 +186,46 @@ def test_a_signal_across_the_wall_is_told_and_one_to_an_own_child_is_not_needed(
     check(done.event("exit", pid=child), exit__signal=int(signal.SIGKILL))
 
 
+def test_a_descriptor_taken_from_another_process_tells_whose_it_was():
+    b = strong_box()
+    for way in WAYS:
+        done = b.doer("child", "pidfd_open %0 0", "openat -100 s:/etc/passwd 0",
+                      "pidfd_getfd %1 %2 0", "pidfd_getfd %1 1 0", "pidfd_getfd 999 0 0",
+                      flags=way)
+        # the child has what its parent had when it was made: not the file that came later
+        same((done.results[3], done.results[5]), (-9, -9), f"failures in {done.results}")
+        child = done.event("fork", fork__ns_pid=done.results[0])["fork"]
+        e = told(done, "pidfd_getfd", way, result=done.results[4])
+        check(e, call__target__pid=child["pid"], call__target__start=child["start"],
+              call__target__container_cgroup=e["container_cgroup"], file__inode=ANY,
+              call__args=lambda a: a[0] == done.results[1] and a[1] == 1)
+        check(told(done, "pidfd_getfd", way, call__args=arg(0, 999)), error="EBADF",
+              call__target=None)
+
+
+def test_entering_namespaces_by_a_process_tells_whose():
+    b = strong_box()
+    for way in WAYS:
+        done = b.doer("child", "pidfd_open %0 0", f"setns %1 {NEWUTS}", flags=way)
+        same(done.results[2], 0, "setns")
+        child = done.event("fork", fork__ns_pid=done.results[0])["fork"]
+        check(told(done, "setns", way, result=0), call__target__pid=child["pid"],
+              call__target__start=child["start"], call__target__container_cgroup=ANY)
+
+
+def test_what_a_container_does_to_the_agent_is_told():
+    serve = wait_until(lambda: agent().serve_pid(), 10, "the other process")
+    with Box("hostile", {**STRONG, "PidMode": "host"}) as b:
+        for pid in (agent().pid, serve):
+            done = b.doer(f"kill {pid} {int(signal.SIGCONT)}", f"ptrace 0x4206 {pid} 0 0",
+                          f"openat -100 s:/proc/{pid}/mem 0", f"ptrace 17 {pid} 0 0",
+                          f"process_vm_readv {pid} i:8 1 i:8 1 0")
+            check(told(done, "kill", call__target__pid=pid), result=0)
+            check(told(done, "ptrace"), call__target__pid=pid, result=done.results[1])
+            check(told(done, "process_vm"), call__target__pid=pid, result=done.results[4])
+            check(done.event("open", open__raw=f"/proc/{pid}/mem"), result=done.results[2])
+
+
 def test_a_signal_from_the_host_into_a_container_is_told():
     b = box()
     since = reader().mark()
@@ -177,6 +250,221 @@ def test_kernel_modules_are_told():
               call__args=arg(0, done.results[1]))
         check(told(done, "delete_module", way), call__name="bhtest_no_such",
               result=done.results[3])
+
+
+def test_another_kernel_is_told():
+    b = strong_box()
+    for way in WAYS:
+        done = b.doer("kexec_load 0 0 0 0", flags=way)
+        assert done.results[0] < 0, "this container could load another kernel"
+        check(told(done, "kexec_load", way), result=done.results[0])
+    done = b.doer("320 -1 -1 8 s:console 0")  # kexec_file_load, which i386 has not
+    assert done.results[0] < 0, done.output
+    check(told(done, "kexec_load"), result=done.results[0], syscall=320, call__data="console")
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+GIB = 1 << 30
+QUIET = 0x4022  # private, anonymous, nothing is reserved
+
+
+def went_well(results):
+    return not any(-4096 < r < 0 for r in results)  # 32 bits hold addresses that look negative
+
+
+def address(result):
+    return lambda r: r % (1 << 32) == result % (1 << 32) and r > 0
+
+
+def test_huge_memory_of_a_container_is_told_and_other_memory_is_not():
+    b = box()
+    for way in WAYS:
+        done = b.doer(f"mmap 0 {GIB} 3 {QUIET} -1 0", f"munmap %0 {GIB}",
+                      f"mmap 0 {2 << 20} 3 0x40022 -1 0", f"mmap 0 {GIB - 4096} 3 {QUIET} -1 0",
+                      f"munmap %3 {GIB - 4096}", "openat -100 s:/bin/doer 0",
+                      "mmap 0 4096 5 2 %5 0", f"mmap 0 {GIB} 3 {QUIET} -1 0", flags=way)
+        assert went_well(done.results[:2] + done.results[3:]), done.output
+        e = told(done, "mmap", way, call__args=arg(1, GIB))
+        check(e, result=address(done.results[0]), call__op=2, call__op_name="huge",
+              call__args=lambda a: a[2] == 3 and a[3] == QUIET)
+        check(told(done, "mmap", way, call__args=arg(1, 2 << 20)), result=done.results[2],
+              call__args=lambda a: a[3] & 0x40000)
+        same(len(done.events("mmap")), 2, "each size once, and nothing else")
+    words = struct.pack("=IIIIiI", 0, GIB, 3, QUIET, -1, 0)
+    done = b.doer(f"90 x:{words.hex()}", flags=("--int80",))  # i386's first mmap
+    check(told(done, "mmap", ("--int80",), call__args=arg(1, GIB)),
+          result=address(done.results[0]))
+
+
+def test_code_that_the_host_takes_out_of_a_container_is_told():
+    b = box()
+    b.doer("getpid")  # it has its own root by now
+    inside = f"/proc/{docker().pid_of(b.id)}/root/bin/doer"
+    mounts = open(f"/proc/{docker().pid_of(b.id)}/mountinfo").read().splitlines()
+    if next(m for m in mounts if m.split()[4] == "/").split(" - ")[1].split()[0] != "overlay":
+        skip("containers are on no overlay")
+    since = reader().mark()
+    for way in WAYS:
+        done = json.loads(run(DOER, *way, "openat", "-100", f"s:{inside}", "0", ",",
+                              "mmap", "0", "4096", "5", "2", "%0", "0", ",",
+                              "mmap", "0", "4096", "1", "2", "%0", "0", ",",
+                              "mmap", "0", str(GIB), "0", str(QUIET), "-1", "0").stdout)
+        assert went_well(done["results"]), done
+
+        def of_it(e):
+            return e.get("process", {}).get("pid") == done["pid"]
+        reader().wait(lambda e: of_it(e) and e["type"] == "exit", "its exit", after=since)
+        found = [e for e in reader().events[since:] if of_it(e) and e["type"] == "mmap"]
+        same(len(found), 1, f"mappings of {done}")
+        check(found[0], host=True, result=address(done["results"][1]), call__op_name="foreign",
+              call__path=lambda p: p.endswith("/bin/doer"), file__fs="overlay")
+        check_way(found[0], way)
+
+
+# --- what a program holds when it begins ----------------------------------------------------------
+
+OUTSIDE = ("root_outside", "cwd_outside", "fd_outside")
+
+
+def held(done):
+    e = done.event("exec", exec__args=lambda a: "getpid" in a)["exec"]
+    return {k: e[k] for k in (*OUTSIDE, "helper") if k in e}
+
+
+def test_what_a_program_holds_of_another_mount_tree_is_told():
+    b = strong_box()
+    begin = "execve s:/bin/doer v:doer|getpid v:"
+    same(held(b.doer(begin)), {}, "of an ordinary one")
+    done = b.doer("openat -100 s:/etc 0x10000", "pipe2 b:8 0", "socket 1 1 0", begin)
+    same(held(done), {}, "with a folder of its own, a pipe, a socket")
+    done = b.doer("openat -100 s:/etc 0x10000", f"unshare {NEWNS}", begin)
+    same(held(done), {"fd_outside": True}, "with a folder of another tree")
+    done = b.doer("openat -100 s:/dev/null 0", f"unshare {NEWNS}", begin)
+    same(held(done), {}, "with a device of another tree")
+    done = b.doer("openat -100 s:/etc 0x90000", f"unshare {NEWNS}", begin)
+    same(held(done), {}, "with one that the exec closes")
+    done = b.doer("openat -100 s:/ 0x90000", f"unshare {NEWNS}", "fchdir %0", begin)
+    same(held(done), {"cwd_outside": True}, "in a folder of another tree")
+    done = b.doer("openat -100 s:/ 0x90000", f"unshare {NEWNS}", "fchdir %0", "chroot s:.", begin)
+    same(held(done), {"cwd_outside": True, "root_outside": True}, "with another root")
+    done = b.doer("open_tree -100 s:/etc 1", begin)
+    same(held(done), {}, "with a detached copy")
+
+
+def test_what_runtimes_do_by_themselves_is_nothing_of_that_kind():
+    d = docker()
+    since = reader().mark()
+    b = Box("calm", Healthcheck={"Test": ["CMD", "true"], "Interval": 10 ** 9})
+    try:
+        b.run("/bin/true")
+        same(d.exec_done(d.exec(b.id, "/bin/sh", "-c", "cat /etc/passwd; sleep 0")), 0, "exec")
+        tar = d.api("GET", f"/containers/{b.id}/archive?path=/etc")
+        d.api("PUT", f"/containers/{b.id}/archive?path=/tmp", tar)
+        d.stop(b.id)
+        d.begin(b.id)
+        d.stop(b.id)
+    finally:
+        b.close()
+    last = f"/bhtest/{unique('last')}"
+    run(DOER, "execve", "s:/bin/true", f"v:true|{last}", "v:")
+    reader().wait(lambda e: last in str(e.get("exec", {}).get("args")), "the last", after=since)
+    for e in reader().events[since:]:
+        if b.owns(e):
+            assert not {*OUTSIDE, "helper"} & set(e.get("exec", ())), brief(e)
+        elif e["type"] == "mmap" and e.get("host"):  # other tests' containers run beside
+            assert not e["process"]["comm"].startswith(("docker", "containerd", "runc")), brief(e)
+
+
+CWD, FD = 2, 4  # of enum event_task_outside
+
+
+def test_a_pass_over_all_tasks_tells_what_they_hold():
+    top = next((t for t in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+                if os.path.isfile(f"{t}/cgroup.procs")), None)
+    if not top:
+        skip("no cgroup v2 tree")
+    path = f"/{session.name}-tasks"
+    group = top + path
+    os.makedirs(group, exist_ok=True)
+    steps = ("openat -100 s:/etc 0x10000 , socket 2 2 0 , socket 1 1 0 , openat -100 s:/ 0x10000 , "
+             f"unshare {NEWNS | NEWNET} , socket 2 2 0 , fchdir %3 , sleep 20000").split()
+
+    def enter():
+        die_with_parent()
+        with open(f"{group}/cgroup.procs", "w") as f:
+            f.write("0")
+    kept = [subprocess.Popen([DOER, *flags, *words], preexec_fn=enter, stdout=subprocess.DEVNULL)
+            for flags, words in (((), steps), (("--thread",), steps), ((), ("sleep", "20000")))]
+    try:
+        def tasks():
+            out = json.loads(run(f"{BUILD}/tests/sensor/tasks", group, "1").stdout)
+            found = sorted((kept_of(t["pid"]), t["tid"] != t["pid"], t["outside"], t["fd"],
+                            t["sockets"]) for t in out["list"])
+            # a thread has a tree of its own, and its leader's descriptors are not its
+            same(found, [(0, False, CWD | FD, 3, 1), (1, False, 0, 0, 0), (1, True, CWD, 0, 0),
+                         (2, False, 0, 0, 0)], "the tasks")
+            return True
+
+        def kept_of(pid):
+            return next(i for i, p in enumerate(kept) if p.pid == pid)
+        wait_until(tasks, 10, "what they hold", step=0.5)
+    finally:
+        for p in kept:
+            p.kill()
+            p.wait()
+        remove_cgroup(path)
+
+
+# --- who listens ----------------------------------------------------------------------------------
+
+def test_a_connection_to_a_unix_socket_tells_the_listeners_name_and_who_it_is():
+    b = box()
+    for way in WAYS:
+        name = f"/mem/{unique('listen')}"
+        at = unix_address(name + "\0")
+        abstract = b"\0" + unique("abstract").encode()
+        other = struct.pack("=H", 1) + abstract
+        relative = unix_address(name[5:] + "\0")
+        done = b.doer("socket 1 1 0", ("bind", "%0", *address_words(at)), "listen %0 1",
+                      "chdir s:/mem", "socket 1 1 0", ("connect", "%4", *address_words(relative)),
+                      "socket 1 1 0", ("bind", "%6", *address_words(other)), "listen %6 1",
+                      "socket 1 1 0", ("connect", "%9", *address_words(other)),
+                      "socket 1 2 0", ("bind", "%11", *address_words(unix_address(name + "2\0"))),
+                      "socket 1 2 0",
+                      ("connect", "%13", *address_words(unix_address(name[5:] + "2\0"))),
+                      "socket 1 1 0",
+                      ("connect", "%15", *address_words(unix_address("/mem/none\0"))), flags=way)
+        same(done.results[-1], -2, f"the last of {done.results}")
+        e = told_connect(done, way, network__remote__path=name)
+        check(e, network__asked__path=name[5:], network__owner__pid=e["process"]["pid"],
+              network__owner__start=e["process"]["start"])
+        e = told_connect(done, way, network__remote__abstract=True)
+        check(e, network__remote__path="@" + abstract[1:].decode(),
+              network__owner__pid=e["process"]["pid"])
+        e = told_connect(done, way, network__remote__path=name + "2")
+        check(e, network__type="dgram", network__owner=None, network__asked__path=name[5:] + "2")
+        e = told_connect(done, way, network__remote__path="/mem/none")
+        check(e, error="ENOENT", network__owner=None, network__asked=None)
+
+
+def told_connect(done, way, **wanted):
+    e = done.event("connect", **wanted)
+    check_way(e, way)
+    return e
+
+
+def test_a_socket_of_the_host_in_a_container_tells_its_owner():
+    folder = session.temp("listener")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/docker.sock")
+        listener.listen(1)
+        with Box("caller", binds=[f"{folder}:/other"]) as b:
+            done = b.doer("socket 1 1 0", ("connect", "%0", *address_words(
+                unix_address("/other/docker.sock\0"))))
+            same(done.results[1], 0, "connect")
+            check(done.event("connect"), network__remote__path=f"{folder}/docker.sock",
+                  network__asked__path="/other/docker.sock", network__owner__pid=os.getpid())
 
 
 def test_rare_doors_of_the_kernel_are_told():

@@ -55,7 +55,7 @@ upwards() {
 		grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]+"' \
 			"$folder"/*.c "$folder"/*.h /dev/null 2>/dev/null |
 			grep -vE "include[[:space:]]+\"($allowed)" |
-			grep -vE '^collector/main\.c:[0-9]+:#include "detector/(detector|rules_main|score_main)\.h"$'
+			grep -vE '^collector/main\.c:[0-9]+:#include "detector/(detector|posture_main|rules_main|score_main)\.h"$'
 	done
 }
 

@@ -78,7 +78,7 @@ def fill_root(root, build):
                 for name in ("bulkheadd", "bulkhead", "tests/integration/alloc",
                              "tests/integration/doer", "tests/bench/cgroups", "tests/vm/contain",
                              "tests/vm/ring", "tests/vm/victim", "tests/sensor/denier",
-                             "tests/sensor/enforcer")}
+                             "tests/sensor/enforcer", "tests/sensor/tasks")}
     library = sysconfig.get_path("stdlib")
     programs.update({BUSYBOX: "/usr/bin/busybox", PYTHON: "/usr/bin/python3"})
     if os.path.exists(IP):  # busybox's knows no network namespaces

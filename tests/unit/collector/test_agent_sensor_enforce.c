@@ -17,6 +17,7 @@ static void without_a_sensor_each_service_says_so_and_nothing_is_kept(void **sta
 	const struct sensor_peer p = { .image = 1 };
 	uint64_t words[SYSCALL_WORDS];
 	struct agent_services s = { .agent = a };
+	struct err e = { "" };
 	(void)state;
 
 	assert_non_null(a);
@@ -32,6 +33,8 @@ static void without_a_sensor_each_service_says_so_and_nothing_is_kept(void **sta
 	assert_false(s.can_deny(a));
 	assert_string_equal(s.layer(a), "off");
 	assert_int_equal(s.lost(a, &c), 0);
+	assert_int_equal(s.tasks(a, &e), -ENOTCONN);
+	assert_null(s.container_of(a, EVENT_CGROUP_V2, 7));
 	assert_false(s.syscalls(a, &c, words));
 	free(a);
 }

@@ -632,7 +632,7 @@ static void every_default_passes_its_own_check(void **state)
 
 	(void)state;
 	config_each_key(check_default, &n);
-	assert_int_equal(n, 104);
+	assert_int_equal(n, 116);
 }
 
 struct manual {

@@ -108,6 +108,29 @@ static void unix_sockets_have_paths_and_abstract_names(void **state)
 				      "\"remote\":{\"path\":\"@\",\"abstract\":true},\"fd\":0}}");
 }
 
+static void a_unix_connection_tells_who_listens_and_what_was_asked_for(void **state)
+{
+	struct event_head head = fixture_head(EVENT_CONNECT);
+	struct event_network n = { .family = AF_UNIX,
+				   .type = SOCK_STREAM,
+				   .owner_pid = 123,
+				   .owner_start_boot_ns = 3000000000 };
+
+	(void)state;
+	begin(&head, &n);
+	event_write_string(&writer, TAG_UNIX_REMOTE, 0, SPAN_LIT("/run/docker.sock"));
+	event_write_string(&writer, TAG_RAW, 0, SPAN_LIT("d.sock\0"));
+	expect(&bare,
+	       HEAD("connect", "network") "\"result\":0,\"syscall\":257,\"network\":{"
+					  "\"family\":\"unix\",\"type\":\"stream\",\"protocol\":0,"
+					  "\"remote\":{\"path\":\"/run/docker.sock\"},"
+					  "\"asked\":{\"path\":\"d.sock\"},\"fd\":0,"
+					  "\"owner\":{\"pid\":123,\"start\":\"2026-11-22T01:59:58."
+					  "123456789Z\"}}}");
+	expect_line(&bare, "02:00:00.123 cgroup:70 connect unix stream /run/docker.sock  cat[123] "
+			   "uid=1000");
+}
+
 static void flows_have_payload_bytes_and_an_owner(void **state)
 {
 	struct event_head head = fixture_head(EVENT_PAYLOAD);
@@ -218,6 +241,34 @@ static void a_mount_has_names_and_a_copied_socket_its_ends(void **state)
 		    "02:00:00.123 cgroup:70 dup inet stream 203.0.113.5:4444  cat[123] uid=1000");
 }
 
+static void memory_and_new_mounts_say_which_kind_they_are_of(void **state)
+{
+	struct event_head head = fixture_head(EVENT_MMAP);
+	struct event_call a = { .args = { 0, 1ULL << 31, 3, 0x22 }, .op = MMAP_HUGE };
+
+	(void)state;
+	begin(&head, &a);
+	expect(&bare, HEAD("mmap", "isolation") "\"result\":0,\"syscall\":257,\"call\":{"
+						"\"args\":[0,2147483648,3,34,0,0],\"op\":2,"
+						"\"op_name\":\"huge\"}}");
+	expect_line(&bare, "02:00:00.123 cgroup:70 mmap huge 2147483648 bytes  cat[123] uid=1000");
+	head = fixture_head(EVENT_NEW_MOUNT);
+	a = (struct event_call){ .args = { 3, 1 }, .op = NEW_MOUNT_FSCONFIG };
+	begin(&head, &a);
+	add(TAG_NAME, "source");
+	add(TAG_DATA, "/dev/sda");
+	expect(&bare, HEAD("fsmount",
+			   "isolation") "\"result\":0,\"syscall\":257,\"call\":{"
+					"\"args\":[3,1,0,0,0,0],\"op\":3,\"op_name\":\"fsconfig\","
+					"\"name\":\"source\",\"data\":\"/dev/sda\"}}");
+	expect_line(&bare, "02:00:00.123 cgroup:70 fsmount fsconfig source  cat[123] uid=1000");
+	assert_string_equal(event_op_name(EVENT_NEW_MOUNT, NEW_MOUNT_SETATTR), "mount_setattr");
+	assert_string_equal(event_op_name(EVENT_MMAP, MMAP_FOREIGN), "foreign");
+	assert_null(event_op_name(EVENT_NEW_MOUNT, 0));
+	assert_null(event_op_name(EVENT_NEW_MOUNT, NEW_MOUNT_SETATTR + 1));
+	assert_null(event_op_name(EVENT_MMAP, 3));
+}
+
 static void numbers_without_a_word_have_none(void **state)
 {
 	uint32_t bit;
@@ -247,9 +298,11 @@ int main(void)
 		cmocka_unit_test(an_internet_connection_has_addresses_and_ports),
 		cmocka_unit_test(the_side_that_a_call_is_about_is_told_even_when_it_is_zero),
 		cmocka_unit_test(unix_sockets_have_paths_and_abstract_names),
+		cmocka_unit_test(a_unix_connection_tells_who_listens_and_what_was_asked_for),
 		cmocka_unit_test(flows_have_payload_bytes_and_an_owner),
 		cmocka_unit_test(calls_have_their_arguments_and_the_word_for_what_they_do),
 		cmocka_unit_test(a_mount_has_names_and_a_copied_socket_its_ends),
+		cmocka_unit_test(memory_and_new_mounts_say_which_kind_they_are_of),
 		cmocka_unit_test(numbers_without_a_word_have_none),
 	};
 

@@ -191,12 +191,14 @@ static void types_that_are_not_known_are_refused(void **state)
 {
 	struct event_head *head = (void *)record;
 	size_t bytes = sample(EVENT_OPEN);
+	char text[64];
 
 	(void)state;
 	head->type = EVENT_NONE;
 	refused(bytes, "event: unknown type 0");
 	head->type = EVENT_TYPE_COUNT;
-	refused(bytes, "event: unknown type 52");
+	snprintf(text, sizeof(text), "event: unknown type %u", EVENT_TYPE_COUNT);
+	refused(bytes, text);
 	head->type = UINT16_MAX;
 	refused(bytes, "event: unknown type 65535");
 	head->type = EVENT_PTRACE; /* its fixed part is larger than all there is */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "collector/base/clock.h"
 #include "tests/unit/collector/process_world.h"
 
 /* What runc does: a helper outside forks, the child is moved into the container's cgroup and execs
@@ -97,16 +98,52 @@ static void the_helpers_that_start_a_container_do_not_make_its_init_injected(voi
 	assert_true(do_fork(&w, &runc, &two)->injected);
 }
 
-static struct process *exec_with_mounts(struct world *w, struct actor *a, uint32_t mounts,
-					const char *exe)
+static struct process *exec_in(struct world *w, struct actor *a, uint32_t mounts, uint16_t flags,
+			       const char *exe)
 {
 	const struct event_exec x = { .ns = { .mnt = mounts } };
 	const struct strings s = { span_str(exe), SPAN_LIT(""), SPAN_LIT("/") };
 
 	a->seq++;
-	const struct event_head h = head(w, a, EVENT_EXEC);
+	struct event_head h = head(w, a, EVENT_EXEC);
 
+	h.flags |= flags;
 	return tell(w, &h, &x, &s);
+}
+
+static struct process *exec_with_mounts(struct world *w, struct actor *a, uint32_t mounts,
+					const char *exe)
+{
+	return exec_in(w, a, mounts, 0, exe);
+}
+
+/* runc executes a copy of itself, late enough for its parent to have moved it already: the cgroup
+ * is so new that it is nobody's yet. */
+static void a_runtime_in_a_cgroup_that_is_not_known_yet_is_still_outside(void **state)
+{
+	enum { OUTSIDE = 50, INSIDE = 51 };
+	AUTO_WORLD w = world(100);
+	struct actor runc = actor(20), init = child_of(&runc, 21), stage = child_of(&init, 22), sub;
+
+	(void)state;
+	assert_false(exec_with_mounts(&w, &runc, OUTSIDE, "/runc")->exec_inside);
+	do_fork(&w, &runc, &init);
+	init.cgroup = WEB;
+	assert_false(exec_in(&w, &init, OUTSIDE, EVENT_PENDING, "/runc")->exec_inside);
+	stage.cgroup = WEB;
+	stage.seq = init.seq;
+	assert_false(do_fork(&w, &init, &stage)->exec_inside);
+	stage.container = WEB; /* known from here on */
+	assert_false(do_open(&w, &stage)->exec_inside);
+	assert_true(exec_with_mounts(&w, &stage, INSIDE, "/app")->exec_inside);
+	/* and one that is quicker than what finds cgroups */
+	init = child_of(&runc, 31);
+	do_fork(&w, &runc, &init);
+	init.cgroup = WEB + 1;
+	assert_true(exec_in(&w, &init, INSIDE, EVENT_PENDING, "/app")->exec_inside);
+	sub = child_of(&init, 32);
+	do_fork(&w, &init, &sub);
+	assert_true(exec_in(&w, &sub, INSIDE, EVENT_PENDING, "/sub")->exec_inside);
 }
 
 static void a_program_is_executed_inside_with_other_mounts_than_the_runtimes(void **state)
@@ -133,6 +170,41 @@ static void a_program_is_executed_inside_with_other_mounts_than_the_runtimes(voi
 	do_fork(&w, &runc, &one);
 	assert_false(exec_with_mounts(&w, &one, OUTSIDE, "/runc")->exec_inside);
 	assert_true(exec_with_mounts(&w, &one, INSIDE, "/app")->exec_inside);
+}
+
+static struct process *seed_with(struct world *w, struct actor *a, uint64_t inode, uint16_t flags)
+{
+	struct event_task task = { .head = head(w, a, EVENT_NONE),
+				   .exe = { .inode = inode, .flags = flags | FILE_KNOWN } };
+	const struct process_seed s = { .task = &task };
+
+	assert_int_equal(process_seed(w->t, &s), 0);
+	return process_find(w->t, key(a));
+}
+
+/* The agent may start with the host, as all containers do. */
+static void a_runtime_on_its_way_is_seeded_as_outside(void **state)
+{
+	enum { RUNC = 7, APP = 8, COPY = 9 };
+	AUTO_WORLD w = world(100);
+	struct actor runc = actor(20), init = child_of(&runc, 21), app = child_of(&runc, 22), sub;
+
+	(void)state;
+	seed_with(&w, &runc, RUNC, 0);
+	init.cgroup = init.container = app.cgroup = app.container = WEB;
+	sub = child_of(&app, 23);
+	assert_false(seed_with(&w, &init, RUNC, 0)->exec_inside);
+	assert_true(seed_with(&w, &app, APP, 0)->exec_inside); /* `runc run` stays its parent */
+	assert_true(seed_with(&w, &sub, APP, 0)->exec_inside);
+	assert_true(exec_with_mounts(&w, &init, 51, "/app")->exec_inside);
+	init = child_of(&runc, 24);
+	init.cgroup = init.container = WEB;
+	w.now = init.start;
+	assert_false(seed_with(&w, &init, COPY, FILE_MEMORY)->exec_inside);
+	init = child_of(&runc, 25);
+	init.cgroup = init.container = WEB;
+	w.now = init.start + 60 * NS_PER_S;
+	assert_true(seed_with(&w, &init, COPY, FILE_MEMORY)->exec_inside);
 }
 
 static void leaving_the_container_ends_it(void **state)
@@ -247,6 +319,8 @@ int main(void)
 		cmocka_unit_test(the_first_in_the_hosts_pid_namespace_is_not_injected),
 		cmocka_unit_test(the_helpers_that_start_a_container_do_not_make_its_init_injected),
 		cmocka_unit_test(a_program_is_executed_inside_with_other_mounts_than_the_runtimes),
+		cmocka_unit_test(a_runtime_in_a_cgroup_that_is_not_known_yet_is_still_outside),
+		cmocka_unit_test(a_runtime_on_its_way_is_seeded_as_outside),
 		cmocka_unit_test(leaving_the_container_ends_it),
 		cmocka_unit_test(who_comes_back_is_what_it_was),
 		cmocka_unit_test(a_container_knows_its_pid_1),

@@ -415,8 +415,8 @@ static void peers_are_protocol_port_and_address(void **state)
 	assert_string_equal(
 		socket_event(EVENT_CONNECT, SOCK_STREAM, "10.0.0.1", 443, -ECONNREFUSED),
 		"connect tcp/443/10/0/0/1");
-	assert_string_equal(
-		socket_event(EVENT_CONNECT, SOCK_STREAM, "10.0.0.1", 443, -ENETUNREACH), "");
+	assert_string_equal(socket_event(EVENT_CONNECT, SOCK_STREAM, "10.0.0.1", 443, -ENETUNREACH),
+			    "");
 	assert_string_equal(socket_event(EVENT_CONNECT, SOCK_STREAM, "::ffff:10.0.0.1", 443, 0),
 			    "connect tcp/443/10/0/0/1");
 	assert_string_equal(socket_event(EVENT_CONNECT, SOCK_STREAM, "2001:db8::1", 443, 0),
@@ -476,6 +476,16 @@ static const char *unix_peer(struct span name)
 	return says();
 }
 
+static const char *unix_asked(const char *asked, const char *bound)
+{
+	struct event_network n = { .family = AF_UNIX, .type = SOCK_STREAM };
+
+	begin(head_of(EVENT_CONNECT), &n);
+	add(TAG_UNIX_REMOTE, span_str(bound));
+	add(TAG_RAW, span_str(asked));
+	return says();
+}
+
 static void unix_sockets_of_others_are_told(void **state)
 {
 	struct metadata_mount mounts[] = {
@@ -497,6 +507,10 @@ static void unix_sockets_of_others_are_told(void **state)
 	assert_string_equal(unix_peer(SPAN_LIT("\0name")), "unix @name");
 	assert_string_equal(unix_peer(SPAN_LIT("\0a\0b")), "unix @a@b");
 	assert_string_equal(unix_peer((struct span){ NULL, 0 }), "");
+	/* by the container's own name for it, but a runtime's under whatever name */
+	assert_string_equal(unix_asked("/data/x", "/elsewhere/x"), "~unix /data/x");
+	assert_string_equal(unix_asked("/run/a.sock", "/data/x"), "");
+	assert_string_equal(unix_asked("/tmp/harmless", "/run/docker.sock"), "~unix /tmp/harmless");
 	context.entry = NULL;
 	assert_string_equal(unix_peer(SPAN_LIT("/data/db.sock")), "");
 	assert_string_equal(unix_peer(SPAN_LIT("/x/containerd.sock")), "~unix /x/containerd.sock");

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "detector/dns.h"
@@ -300,9 +301,43 @@ static void an_ipv4_address_in_an_ipv6_one_is_ipv4(void **state)
 	assert_false(dns_address_of(mapped, 0, &out));
 }
 
+struct names {
+	char list[8][64];
+	size_t n;
+};
+
+static void take_name(void *ctx, struct span name)
+{
+	struct names *x = ctx;
+
+	if (x->n < 8)
+		snprintf(x->list[x->n++], sizeof(x->list[0]), "%.*s", (int)name.n, name.p);
+}
+
+static void each_name_of_an_answer_is_told_also_without_addresses(void **state)
+{
+	struct names x = { .n = 0 };
+
+	(void)state;
+	dns_begin(&m, "WWW.shop", DNS_A);
+	dns_alias(&m, "www.shop", 20, "edge.CDN");
+	dns_alias(&m, "edge.cdn", 20, "pool.example");
+	assert_int_equal(parse(), -ENOENT);
+	assert_int_equal(dns_each_name((struct span){ (const char *)m.p, m.n }, take_name, &x), 0);
+	assert_int_equal(x.n, 3);
+	assert_string_equal(x.list[0], "www.shop");
+	assert_string_equal(x.list[2], "pool.example");
+	for (size_t n = 0; n < m.n; n++) {
+		x.n = 0;
+		(void)dns_each_name((struct span){ (const char *)m.p, n }, take_name, &x);
+		assert_true(x.n <= 3);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_name_of_an_answer_is_told_also_without_addresses),
 		cmocka_unit_test(an_answer_gives_the_name_and_its_addresses),
 		cmocka_unit_test(aliases_lead_back_to_the_name_that_was_asked_for),
 		cmocka_unit_test(aliases_in_a_circle_are_not_believed),

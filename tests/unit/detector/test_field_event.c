@@ -513,6 +513,48 @@ static void mounts_modules_and_memory_files_have_their_names(void **state)
 	EXPECT({ "evt.type", "init_module" }, { "fd.num", "-" });
 }
 
+static void memory_and_new_mounts_have_falcos_arguments(void **state)
+{
+	struct event_head h = field_head(EVENT_MMAP, 9);
+	struct event_call c = { .args = { 0, 4096, 5, 2, 3, 0 },
+				.file = { .flags = FILE_KNOWN, .inode = 5 },
+				.op = MMAP_FOREIGN };
+
+	(void)state;
+	begin(&h, &c);
+	add(TAG_PATH, SPAN_LIT("/lib/libnss.so"));
+	finish();
+	EXPECT({ "evt.type", "mmap" }, { "fd.name", "/lib/libnss.so" }, { "fd.num", "3" },
+	       { "evt.arg.length", "4096" }, { "evt.arg.prot", "PROT_READ|PROT_EXEC" },
+	       { "evt.arg.flags", "MAP_PRIVATE" });
+	h = field_head(EVENT_NEW_MOUNT, 431);
+	c = (struct event_call){ .args = { 4, 1 }, .op = NEW_MOUNT_FSCONFIG };
+	begin(&h, &c);
+	add(TAG_NAME, SPAN_LIT("source"));
+	add(TAG_DATA, SPAN_LIT("/dev/sda"));
+	finish();
+	EXPECT({ "evt.type", "fsconfig" }, { "evt.arg.cmd", "FSCONFIG_SET_STRING" },
+	       { "evt.arg.key", "source" }, { "evt.arg.value", "/dev/sda" }, { "fd.num", "-" });
+	h = field_head(EVENT_NEW_MOUNT, 428);
+	h.result = 7;
+	c = (struct event_call){ .args = { 0xffffff9c }, .op = NEW_MOUNT_OPEN_TREE };
+	begin(&h, &c);
+	add(TAG_RAW, SPAN_LIT("/etc"));
+	finish();
+	EXPECT({ "evt.type", "open_tree" }, { "evt.arg.path", "/etc" }, { "fd.num", "7" });
+	h = field_head(EVENT_PIDFD_GETFD, 438);
+	h.result = 9;
+	c = (struct event_call){ .args = { 3, 5 } };
+	begin(&h, &c);
+	finish();
+	EXPECT({ "evt.type", "pidfd_getfd" }, { "evt.arg.target_fd", "5" }, { "fd.num", "9" });
+	h = field_head(EVENT_KEXEC, 246);
+	h.result = -1;
+	begin(&h, &c);
+	finish();
+	EXPECT({ "evt.type", "kexec_load" }, { "evt.res", "EPERM" });
+}
+
 static void times_are_told_in_utc(void **state)
 {
 	(void)state;
@@ -571,6 +613,7 @@ int main(void)
 		T(arguments_of_calls_have_falcos_words),
 		T(a_copied_socket_is_the_descriptor_of_a_dup),
 		T(mounts_modules_and_memory_files_have_their_names),
+		T(memory_and_new_mounts_have_falcos_arguments),
 		T(times_are_told_in_utc),
 		T(fork_and_exit_have_arguments_of_their_own),
 	};

@@ -14,6 +14,7 @@ NAMES = ("runtimes", "events", "test_events_file", "test_events_isolation", "tes
 SLOW = 6  # the limits are those of real machines
 LACKS = {  # what this machine has not
     "test_mounts_are_told_with_source_target_type_and_options": "docker's seccomp filter",
+    "test_what_runtimes_do_by_themselves_is_nothing_of_that_kind": "a runtime",
     "test_a_command_of_the_host_is_told_as_the_hosts": "coreutils: the host is a busybox",
 }
 if not V2:
@@ -58,7 +59,7 @@ class Layer:
 
     def _agent(self):
         assert not self.broken, self.broken  # without it every test would wait for events
-        agent = self.new_agent({"sensor.host": "exec,kill,cgroup_attach",
+        agent = self.new_agent({"sensor.host": "exec,kill,cgroup_attach,mmap",
                                 "sensor.environment": self.events.SECRET_ENV})
         sensor = agent.status()["sensor"]
         if sensor["mode"] != self.mode:
