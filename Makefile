@@ -6,7 +6,7 @@
 #   make test         installs what the tests need, builds, runs every test (root)
 #   make unit         unit tests alone; SAN=address,undefined or SAN=thread for sanitizers
 #   make integration  integration tests alone (root); T=name runs those whose name holds it
-#   make soak         1000 containers a runtime come and go without a false alarm (root); COUNT=200
+#   make soak         1000 containers come and go without a false alarm (root); COUNT=200
 #   make vm-test      the agent in virtual machines with Debian's kernels; VM_ARGS="-k cpu"
 #   make lint         rules of the tree, clang-format, clang-tidy, cppcheck, gcc -fanalyzer
 #   make fuzz-run     each fuzz target for SECONDS=20 (clang)

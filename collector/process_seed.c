@@ -61,15 +61,17 @@ static bool is_same_file(const struct event_file *a, const struct event_file *b)
 	return (a->flags & b->flags & FILE_KNOWN) && a->inode == b->inode && a->device == b->device;
 }
 
-/* A runtime on its way into a container that starts just now: it is there already, and is still
- * its parent's program outside, or for a moment a copy of that in memory. */
-static bool is_runtimes(const struct process *p, const struct event_task *task)
+/* A runtime on its way into a container that starts just now: it is there already, and is still its
+ * parent's program outside, or for a moment a copy of that: in memory, or on a mount that hangs
+ * nowhere, whose parent may have gone. */
+static bool is_runtimes(const struct process *p, const struct process_seed *s)
 {
 	const struct process *up = p->parent;
+	const struct event_task *task = s->task;
 
 	if (!up || up->placeholder || up->container_cgroup == p->container_cgroup)
 		return false;
-	if (task->exe.flags & FILE_MEMORY)
+	if ((task->exe.flags & FILE_MEMORY) || span_eq(s->exe, "/"))
 		return task->head.boot_ns - p->key.start_boot_ns < RUNTIME_NS;
 	return is_same_file(&task->exe, &up->exe_file);
 }
@@ -81,7 +83,7 @@ static void take_exec(struct process_table *t, struct process *p, const struct p
 	p->exec_boot_ns = 0; /* when is not known */
 	p->exe_file = s->task->exe;
 	p->exec_mnt = s->task->ns.mnt;
-	p->exec_inside = !is_runtimes(p, s->task); /* else what runs by now has begun */
+	p->exec_inside = !is_runtimes(p, s); /* else what runs by now has begun */
 	process_drop_text(t, p);
 	take_text(t, p, s);
 }

@@ -3,8 +3,8 @@
 operators and runtimes do, and go, several at once; servers start and serve; a shell does ordinary
 things as root. Nothing of kind isolation or mining is told of them at WARNING or worse.
 
-BULKHEAD_CHURN is how many containers a runtime starts (12; `make soak` has 1000), BULKHEAD_CHURN_SHOW
-names a file for what was told below WARNING."""
+BULKHEAD_CHURN is how many containers docker starts (12; `make soak` has 1000), the others half and
+a third of that; BULKHEAD_CHURN_SHOW names a file for all that was told, also below WARNING."""
 
 import collections
 import concurrent.futures
@@ -103,7 +103,7 @@ class Watch:
             f.writelines(json.dumps(a) + "\n" for a in told)
 
     def seen_to_the_end(self):
-        """The agent still sees: a break after all this is told, and passes went over what is left."""
+        """The agent still sees: a break after all this is told, and passes went over the rest."""
         passes = self.of.agent.json("/api/v1/isolation")["passes"]
         with Serving("churn-mark", {"Tmpfs": {"/mem": "rw"}}) as mark:
             mark.call(["/bin/doer", "mknodat", "-100", "s:/mem/disk", "0x6180", "0x700"])
@@ -139,7 +139,7 @@ WAYS = {  # how people run containers; an image each, for posture compares those
     "open": {"CapAdd": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "SYS_CHROOT"],
              "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"]},
 }
-# The machine may lack a capability: such a container starts by the wrapper, and nobody can exec in it.
+# The machine may lack a capability: such a container starts by the wrapper; nobody can exec in it.
 PRIVILEGED = {"Privileged": True, "Runtime": "privileged"}
 
 
@@ -215,7 +215,7 @@ def test_containers_of_docker_come_and_go_without_an_alarm():
 
 
 def test_containers_that_share_namespaces_raise_no_alarm():
-    """A pod, as people make it by hand: the second one has the first one's processes and network."""
+    """A pod, as people make it by hand: the second has the first one's processes and network."""
     d = docker()
     with Watch("sharing") as w:
         def pair(number, born):
@@ -227,7 +227,7 @@ def test_containers_that_share_namespaces_raise_no_alarm():
             try:
                 for cid in (first, second):
                     same(exec_in(cid, "ls", "/proc"), 0, "docker exec")
-                    same(exec_in(cid, "sh", "-c", "for p in /proc/[0-9]*; do cat $p/comm; done; true"), 0,
+                    same(exec_in(cid, "sh", "-c", "cat /proc/[0-9]*/comm; true"), 0,
                          "looks at processes")
             finally:
                 d.remove(second)
@@ -247,15 +247,15 @@ def test_the_command_line_of_docker_raises_no_alarm():
                               f"{folder}:/mine", image("cli"), *PATIENT)).stdout.strip()
         w.ids.add(cid)
         try:
-            for words in (("exec", name, "id"), ("exec", "-u", "1000:1000", name, "true"),
-                          ("exec", "-w", "/data", name, "ls"), ("cp", f"{folder}/file", f"{name}:/tmp/f"),
+            for words in (("exec", name, "true"), ("exec", "-u", "1000:1000", name, "true"),
+                          ("exec", "-w", "/data", name, "ls"),
+                          ("cp", f"{folder}/file", f"{name}:/tmp/f"),
                           ("cp", f"{name}:/tmp/f", f"{folder}/back"), ("top", name),
                           ("stats", "--no-stream", name), ("commit", name, "bhtest/churn-kept:1"),
-                          ("export", "-o", f"{folder}/all.tar", name), ("rename", name, f"{name}-b"),
+                          ("export", "-o", f"{folder}/all.tar", name),
+                          ("rename", name, f"{name}-b"),
                           ("exec", "-i", f"{name}-b", "sh", "-c", "cat >/mine/by-the-container")):
-                done = run(*docker_cli(*words), check=False)
-                assert done.returncode == 0 or words[1] == name and words[-1] == "id", \
-                    f"{words}: {done.stderr}"
+                run(*docker_cli(*words))
             run(*docker_cli("stop", "-t", "2", cid))
         finally:
             docker().remove(cid)
@@ -275,7 +275,7 @@ def test_an_agent_that_starts_while_containers_start_raises_no_alarm():
     with concurrent.futures.ThreadPoolExecutor(AT_WORK) as pool:
         fed = [pool.submit(feed, n) for n in range(AT_WORK)]
         try:
-            for _ in range(max(2, COUNT // 6)):
+            for _ in range(min(max(2, COUNT // 6), 20)):
                 with new_agent() as j:
                     with Watch("start of the agent", j) as w:
                         w.since, w.ids = 0, ids
@@ -342,9 +342,11 @@ su app -c 'umask 077; cd; id; echo mine >f; ln -s f l; mv f g; rm l g; mkfifo p;
 su -s /bin/sh www-data -c 'cat /proc/self/status >/dev/null'
 setpriv --reuid=app --regid=app --clear-groups true
 nice -n 5 sh -c 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done'
-dd if=/dev/urandom of=/tmp/r bs=64k count=4 2>/dev/null; cp -a /tmp/r /tmp/s; tar -C /tmp -cf /tmp/t r s
+dd if=/dev/urandom of=/tmp/r bs=64k count=4 2>/dev/null
+cp -a /tmp/r /tmp/s; tar -C /tmp -cf /tmp/t r s
 for f in /proc/meminfo /proc/mounts /proc/cpuinfo /proc/sys/kernel/core_pattern \\
-	/sys/fs/cgroup/*/memory.limit_in_bytes /sys/fs/cgroup/memory.max; do cat $f >/dev/null 2>&1 || :; done
+	/sys/fs/cgroup/*/memory.limit_in_bytes /sys/fs/cgroup/memory.max
+do cat $f >/dev/null 2>&1 || :; done
 find / -xdev -name '*.conf' >/dev/null; ps ax >/dev/null 2>&1 || :; df >/dev/null 2>&1 || :
 sleep 60 & kill $!; chroot / true; userdel app
 """

@@ -172,11 +172,12 @@ static void a_program_is_executed_inside_with_other_mounts_than_the_runtimes(voi
 	assert_true(exec_with_mounts(&w, &one, INSIDE, "/app")->exec_inside);
 }
 
-static struct process *seed_with(struct world *w, struct actor *a, uint64_t inode, uint16_t flags)
+static struct process *seed_with(struct world *w, struct actor *a, uint64_t inode, uint16_t flags,
+				 const char *exe)
 {
 	struct event_task task = { .head = head(w, a, EVENT_NONE),
 				   .exe = { .inode = inode, .flags = flags | FILE_KNOWN } };
-	const struct process_seed s = { .task = &task };
+	const struct process_seed s = { .task = &task, .exe = span_str(exe) };
 
 	assert_int_equal(process_seed(w->t, &s), 0);
 	return process_find(w->t, key(a));
@@ -190,21 +191,26 @@ static void a_runtime_on_its_way_is_seeded_as_outside(void **state)
 	struct actor runc = actor(20), init = child_of(&runc, 21), app = child_of(&runc, 22), sub;
 
 	(void)state;
-	seed_with(&w, &runc, RUNC, 0);
+	seed_with(&w, &runc, RUNC, 0, "/runc");
 	init.cgroup = init.container = app.cgroup = app.container = WEB;
 	sub = child_of(&app, 23);
-	assert_false(seed_with(&w, &init, RUNC, 0)->exec_inside);
-	assert_true(seed_with(&w, &app, APP, 0)->exec_inside); /* `runc run` stays its parent */
-	assert_true(seed_with(&w, &sub, APP, 0)->exec_inside);
+	assert_false(seed_with(&w, &init, RUNC, 0, "/runc")->exec_inside);
+	assert_true(
+		seed_with(&w, &app, APP, 0, "/app")->exec_inside); /* `runc run` stays its parent */
+	assert_true(seed_with(&w, &sub, APP, 0, "/app")->exec_inside);
 	assert_true(exec_with_mounts(&w, &init, 51, "/app")->exec_inside);
 	init = child_of(&runc, 24);
 	init.cgroup = init.container = WEB;
 	w.now = init.start;
-	assert_false(seed_with(&w, &init, COPY, FILE_MEMORY)->exec_inside);
+	assert_false(seed_with(&w, &init, COPY, FILE_MEMORY, "/memfd:x")->exec_inside);
+	init = child_of(&runc, 26);
+	init.cgroup = init.container = WEB;
+	w.now = init.start;
+	assert_false(seed_with(&w, &init, COPY, 0, "/")->exec_inside);
 	init = child_of(&runc, 25);
 	init.cgroup = init.container = WEB;
 	w.now = init.start + 60 * NS_PER_S;
-	assert_true(seed_with(&w, &init, COPY, FILE_MEMORY)->exec_inside);
+	assert_true(seed_with(&w, &init, COPY, FILE_MEMORY, "/memfd:x")->exec_inside);
 }
 
 static void leaving_the_container_ends_it(void **state)
