@@ -69,11 +69,14 @@ static void add_end(struct field_text *t, const struct field_end *e)
 	field_text_printf(t, ":%u", e->port);
 }
 
-/* The name at the other end, else its own; an abstract one begins with '@'. */
+/* The name at the other end, as the container called it, else its own; an abstract one begins with
+ * '@'. */
 static struct span unix_name(struct field_event *ev)
 {
-	struct span s = ev->view->strings[TAG_UNIX_REMOTE];
+	struct span s = ev->view->strings[TAG_RAW];
 
+	if (s.n == 0 || ev->view->head->type != EVENT_CONNECT)
+		s = ev->view->strings[TAG_UNIX_REMOTE];
 	if (s.n == 0)
 		s = ev->view->strings[TAG_UNIX_LOCAL];
 	if (s.n == 0)

@@ -87,7 +87,8 @@ static bool is_in_cgroup_of(const struct process *a, const struct process *p)
 }
 
 /* A runtime on its way into a container still runs what it executed among the mounts of who
- * started it; what the container runs was executed among its own. */
+ * started it; what the container runs was executed among its own. Not the mounts that the other
+ * has now: runc makes the container's in a process which is counted to no container. */
 size_t get_exec_outside(const struct field_ref *r, struct field_event *ev, struct field_value *out,
 			size_t cap)
 {
@@ -99,9 +100,11 @@ size_t get_exec_outside(const struct field_ref *r, struct field_event *ev, struc
 			break;
 		outside = field_parent(outside);
 	}
-	if (!outside || !p->exec_mnt || !outside->ns.mnt)
+	const uint32_t mnt = !outside ? 0 : outside->exec_mnt ? outside->exec_mnt : outside->ns.mnt;
+
+	if (!p->exec_mnt || !mnt)
 		return 0;
-	return field_bool_value(out, cap, p->exec_mnt == outside->ns.mnt);
+	return field_bool_value(out, cap, p->exec_mnt == mnt);
 }
 
 size_t get_proc_login_shell(const struct field_ref *r, struct field_event *ev,

@@ -248,15 +248,16 @@ def redis_load(switch, server):
 
 def postgres_load(switch, server):
     at = ("-h", server.address, "-U", "postgres", "shop")
-    if not postgres_load.made:
-        postgres_load.made = switch.client("pgbench", "-i", "-q", "-s", "2", *at).returncode == 0
+    if server.id not in postgres_load.made and \
+            switch.client("pgbench", "-i", "-q", "-s", "2", *at).returncode == 0:
+        postgres_load.made.add(server.id)
     done = switch.client("pgbench", "-c", "4", "-T", str(SLICE), "-b", "tpcb-like", "-b",
                          "select-only", *at)
     found = re.search(r"transactions actually processed: (\d+)", done.stdout)
     return int(found.group(1)) if found else 0
 
 
-postgres_load.made = False
+postgres_load.made = set()  # whose tables are there
 LOADS = {"nginx": nginx_load, "redis": redis_load, "postgres": postgres_load}
 
 

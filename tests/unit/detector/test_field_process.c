@@ -65,9 +65,12 @@ static void a_runtime_on_its_way_in_runs_what_was_executed_outside(void **state)
 	family[1].container_cgroup = 7;
 	family[0].cgroup_id = 8; /* a cgroup below the container's own */
 	EXPECT({ "bulkhead.exec_outside", "true" });
+	family[2].exec_mnt = 10; /* runc's, which unshared after its exec */
+	family[2].ns.mnt = 20;
+	EXPECT({ "bulkhead.exec_outside", "true" });
 	family[0].exec_mnt = 20; /* the container's program */
 	EXPECT({ "bulkhead.exec_outside", "false" });
-	family[2].ns.mnt = 0;
+	family[2].exec_mnt = family[2].ns.mnt = 0;
 	EXPECT({ "bulkhead.exec_outside", "-" });
 }
 
