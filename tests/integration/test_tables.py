@@ -183,8 +183,8 @@ def test_who_holds_terminals_is_named():
     used, limit = number("/proc/sys/kernel/pty/nr"), number("/proc/sys/kernel/pty/max")
     percent = 100 * used // limit + 1
     wanted = max(percent * limit // 100 - used, 2 * used) + 5
-    with watcher(warning_percent=percent, critical_percent=SELDOM) as a, \
-            Filler("terminals", "ptys", wanted) as terminals:
+    with Filler("terminals", "ptys", wanted) as terminals, \
+            watcher(warning_percent=percent, critical_percent=SELDOM) as a:
         if number("/proc/sys/kernel/pty/nr") < used + wanted:
             skip("terminals of a container are not in the host's table here")
         named(told(a, "ptys", "host"), terminals)
