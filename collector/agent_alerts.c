@@ -293,10 +293,5 @@ void agent_alerts_state(struct agent *a, struct alerts_state *out)
 
 	for (size_t i = 0; i < AGENT_MAX_TICKETS; i++)
 		used += a->tickets[i].used;
-	if (out->tables_n >= ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = "alert_requests";
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = AGENT_MAX_TICKETS;
-	out->tables[out->tables_n++].refused = a->tickets_refused;
+	alerts_state_table(out, "alert_requests", used, AGENT_MAX_TICKETS, a->tickets_refused);
 }

@@ -248,6 +248,18 @@ struct alerts_state {				      /* for /metrics and status */
 	size_t not_watched_n;
 };
 
+/* A row of bulkhead_capacity; a full list leaves it out. table: static. */
+static inline void alerts_state_table(struct alerts_state *out, const char *table, uint64_t used,
+				      uint64_t capacity, uint64_t refused)
+{
+	if (out->tables_n >= ALERTS_MAX_TABLES)
+		return;
+	out->tables[out->tables_n].table = table;
+	out->tables[out->tables_n].used = used;
+	out->tables[out->tables_n].capacity = capacity;
+	out->tables[out->tables_n++].refused = refused;
+}
+
 struct agent_detector {
 	void *ctx;
 	int (*start)(void *ctx, const struct agent_services *s, struct err *e);

@@ -91,7 +91,7 @@ static void set_masks(struct agent *a, uint64_t subscribed)
 	const uint64_t all = mask_of_class(EVENT_CLASS_FILE) | mask_of_class(EVENT_CLASS_NETWORK) |
 			     mask_of_class(EVENT_CLASS_ISOLATION);
 	const uint64_t asked = subscribed;
-	/* mmap is told rarely, but its stub costs every call */
+	/* mmap is told rarely, but to look at it costs every call */
 	uint64_t many = (EVENT_FILTER_ON_DEMAND | EVENT_BIT(EVENT_MMAP)) &
 			~mask_of_list(&a->config.sensor_extra);
 

@@ -59,8 +59,8 @@ static const struct config_choice actions[] = {
 };
 /* enum mining_action of detector/detector_miner.h */
 static const struct config_choice mining_actions[] = {
-	{ "alert", 0 }, { "kill", 1 },	   { "freeze", 2 }, { "stop", 3 },
-	{ "throttle", 4 }, { NULL, 0 },
+	{ "alert", 0 }, { "kill", 1 },	   { "freeze", 2 },
+	{ "stop", 3 },	{ "throttle", 4 }, { NULL, 0 },
 };
 _Static_assert(sizeof(enum rules_match) == sizeof(int), "choices are stored as int");
 _Static_assert(sizeof(enum sensor_want) == sizeof(int), "choices are stored as int");
@@ -270,7 +270,7 @@ const struct config_key config_keys[] = {
 	{ "tables.critical_percent", CONFIG_COUNT, FIELD(tables_critical), "95", 1, 100, NULL,
 	  false },
 	SECTION("mining"),
-	FLAG("mining.enabled", mining, "true"),
+	FLAG_RESTART("mining.enabled", mining, "true"),
 	LIST("mining.pools", mining_pools, CONFIG_PATHS,
 	     "/usr/local/share/bulkhead/rules/miner-pools.yaml"),
 	{ "mining.window", CONFIG_SECONDS, FIELD(mining_window_s), "2m", 10 * SECOND, HOUR, NULL,

@@ -482,16 +482,8 @@ void alerts_state(const struct alerts *a, struct alerts_state *out)
 	out->other_rules = a->rules.other;
 	alerts_log_state(a->log, "alerts", a->services->config->alerts_log_bytes,
 			 &out->logs[out->logs_n++]);
-	out->tables[out->tables_n].table = "alerts_open";
-	out->tables[out->tables_n].used = f.used;
-	out->tables[out->tables_n].capacity = f.capacity;
-	out->tables[out->tables_n++].refused = f.refused + f.cut_short;
-	out->tables[out->tables_n].table = "silences";
-	out->tables[out->tables_n].used = silence_count(a->silences);
-	out->tables[out->tables_n].capacity = SILENCE_MAX;
-	out->tables[out->tables_n++].refused = silence_refused(a->silences);
-	out->tables[out->tables_n].table = "alert_rules";
-	out->tables[out->tables_n].used = a->rules.n;
-	out->tables[out->tables_n].capacity = ALERT_RULES_MAX;
-	out->tables[out->tables_n++].refused = a->rules.other;
+	alerts_state_table(out, "alerts_open", f.used, f.capacity, f.refused + f.cut_short);
+	alerts_state_table(out, "silences", silence_count(a->silences), SILENCE_MAX,
+			   silence_refused(a->silences));
+	alerts_state_table(out, "alert_rules", a->rules.n, ALERT_RULES_MAX, a->rules.other);
 }

@@ -183,6 +183,25 @@ void audit_change(struct audit *a, const char *rule, const char *title,
 	write_record(a, &record, false);
 }
 
+void audit_response(struct audit *a, const char *title, const struct response_event *ev)
+{
+	const struct alert_pair facts[] = {
+		{ SPAN_LIT("action"), span_str(response_action_names[ev->action]) },
+		{ SPAN_LIT("container"), ev->container_id },
+		{ SPAN_LIT("image"), ev->image },
+		{ SPAN_LIT("cgroup"), ev->path },
+		{ SPAN_LIT("before"), ev->before },
+		{ SPAN_LIT("set"), ev->set },
+		{ SPAN_LIT("reason"), span_str(response_reason_names[ev->reason]) },
+		{ SPAN_LIT("text"), ev->text },
+	};
+	char rule[64];
+
+	snprintf(rule, sizeof(rule), "response.%s", response_event_names[ev->kind]);
+	audit_change(a, rule, title, facts, sizeof(facts) / sizeof(facts[0]),
+		     ev->kind == RESPONSE_FAILED || ev->kind == RESPONSE_DAMAGED);
+}
+
 /* --- assembly ----------------------------------------------------------------------------------
  */
 
@@ -263,6 +282,5 @@ void audit_state(const struct audit *a, struct alerts_state *out)
 {
 	alerts_log_state(a->log, "audit", a->services->config->audit_log_bytes,
 			 &out->logs[out->logs_n++]);
-	out->tables[out->tables_n].table = "audit_rate";
-	out->tables[out->tables_n++].refused = a->rate.held_back;
+	alerts_state_table(out, "audit_rate", 0, 0, a->rate.held_back);
 }

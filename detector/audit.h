@@ -10,6 +10,7 @@
 
 #include "collector/agent_detector.h"
 #include "detector/alerts.h"
+#include "detector/response.h"
 
 struct audit;
 
@@ -17,7 +18,7 @@ struct audit;
 int audit_new(struct audit **out, const struct agent_services *services, struct worker *worker,
 	      const char *host, struct err *e);
 void audit_worker_ended(struct audit *a); /* it was stopped; NULL is fine */
-void audit_free(struct audit *a); /* the worker has ended; NULL is fine */
+void audit_free(struct audit *a);	  /* the worker has ended; NULL is fine */
 DEFINE_AUTO(audit, audit_free)
 
 void audit_event(struct audit *a, const struct event_view *v, const struct event_context *c,
@@ -26,6 +27,9 @@ void audit_life(struct audit *a, const struct container *c, enum agent_life what
 /* A change that somebody made: facts may be NULL. */
 void audit_change(struct audit *a, const char *rule, const char *title,
 		  const struct alert_pair *facts, size_t facts_n, bool failed);
+
+/* What was done to a container, or could not be. title: static. */
+void audit_response(struct audit *a, const char *title, const struct response_event *ev);
 
 /* What a rule tagged "audit" matched; kind, host and clock are set here. */
 void audit_rule(struct audit *a, struct alert *record);

@@ -300,17 +300,6 @@ static void serve_frame(void *ctx, enum wire_type type, struct span payload)
 	d->sinks_known = true;
 }
 
-static void add_table(struct alerts_state *out, const char *table, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n >= ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = table;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 static void state(void *ctx, struct alerts_state *out)
 {
 	struct detector *d = ctx;
@@ -326,11 +315,11 @@ static void state(void *ctx, struct alerts_state *out)
 	detector_miner_state(d->miner, out);
 	detector_posture_state(d->posture, out);
 	flight_state(d->flight, out);
-	add_table(out, "alert_queries", d->queries, ALERT_QUERY_MAX, d->queries_refused);
+	alerts_state_table(out, "alert_queries", d->queries, ALERT_QUERY_MAX, d->queries_refused);
 	for (unsigned i = 0; d->sinks_known && i < WIRE_SINK_TABLE_COUNT; i++) {
 		const struct wire_sink_table *t = &d->sinks.tables[i];
 
-		add_table(out, wire_sink_table_name(i), t->used, t->capacity, t->refused);
+		alerts_state_table(out, wire_sink_table_name(i), t->used, t->capacity, t->refused);
 	}
 }
 

@@ -14,22 +14,8 @@
 static void told(void *ctx, const struct response_event *ev)
 {
 	struct detector_baseline *d = ctx;
-	const struct alert_pair facts[] = {
-		{ SPAN_LIT("action"), span_str(response_action_names[ev->action]) },
-		{ SPAN_LIT("container"), ev->container_id },
-		{ SPAN_LIT("image"), ev->image },
-		{ SPAN_LIT("cgroup"), ev->path },
-		{ SPAN_LIT("before"), ev->before },
-		{ SPAN_LIT("set"), ev->set },
-		{ SPAN_LIT("reason"), span_str(response_reason_names[ev->reason]) },
-		{ SPAN_LIT("text"), ev->text },
-	};
-	char rule[64];
 
-	snprintf(rule, sizeof(rule), "response.%s", response_event_names[ev->kind]);
-	audit_change(d->audit, rule, "an action on a container", facts,
-		     sizeof(facts) / sizeof(facts[0]),
-		     ev->kind == RESPONSE_FAILED || ev->kind == RESPONSE_DAMAGED);
+	audit_response(d->audit, "an action on a container", ev);
 }
 
 static struct response_limits limits_of(const struct config *c)

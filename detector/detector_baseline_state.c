@@ -3,31 +3,21 @@
 #include "collector/base/clock.h"
 #include "detector/detector_baseline_internal.h"
 
-static void add_table(struct alerts_state *out, const char *name, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n >= ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = name;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 static void add_tables(const struct detector_baseline *d, struct alerts_state *out)
 {
 	const struct baseline_store_stats s = baseline_store_stats(d->store);
 	const struct response_stats r = response_stats(d->response);
 	const struct rates_stats rates = rates_stats(d->rates);
 
-	add_table(out, "baselines", s.images, s.capacity, s.refused);
-	add_table(out, "baseline_observers", d->observers_n, d->observers_max, 0);
-	add_table(out, "baseline_waiting", 0, OBSERVER_WAITING_BYTES, d->counts.waiting_refused);
-	add_table(out, "baseline_seen", 0, WINDOW_SET_MAX, d->counts.seen_refused);
-	add_table(out, "baseline_keys", 0, BEHAVIOUR_MAX,
-		  behaviour_reader_stats(d->reader).no_room);
-	add_table(out, "baseline_rates", rates.used, rates.capacity, rates.refused);
-	add_table(out, "responses", r.active, r.capacity, r.refused);
+	alerts_state_table(out, "baselines", s.images, s.capacity, s.refused);
+	alerts_state_table(out, "baseline_observers", d->observers_n, d->observers_max, 0);
+	alerts_state_table(out, "baseline_waiting", 0, OBSERVER_WAITING_BYTES,
+			   d->counts.waiting_refused);
+	alerts_state_table(out, "baseline_seen", 0, WINDOW_SET_MAX, d->counts.seen_refused);
+	alerts_state_table(out, "baseline_keys", 0, BEHAVIOUR_MAX,
+			   behaviour_reader_stats(d->reader).no_room);
+	alerts_state_table(out, "baseline_rates", rates.used, rates.capacity, rates.refused);
+	alerts_state_table(out, "responses", r.active, r.capacity, r.refused);
 }
 
 static void add_images(const struct detector_baseline *d, struct baselines_state *b)

@@ -248,8 +248,8 @@ bool detector_isolation_event(struct detector_isolation *d, const struct event_v
 			      const struct event_context *c, struct container *of)
 {
 	const struct event_head *h = v->head;
-	const uint64_t types = of && of->kind == CGROUP_CONTAINER ? isolation_container_types()
-								  : isolation_host_types();
+	const uint64_t types = of && of->kind == CGROUP_CONTAINER ? d->container_types
+								  : d->host_types;
 
 	if (!d->services->config->isolation || h->type >= EVENT_TYPE_COUNT)
 		return false;
@@ -281,8 +281,8 @@ static void tell_wants(struct detector_isolation *d)
 			       EVENT_BIT(EVENT_LINK) | EVENT_BIT(EVENT_SYMLINK) |
 			       EVENT_BIT(EVENT_UNLINK) | EVENT_BIT(EVENT_CHMOD) |
 			       EVENT_BIT(EVENT_TRUNCATE);
-	const struct agent_wants w = { .container = on ? isolation_container_types() : 0,
-				       .host = on ? isolation_host_types() : 0,
+	const struct agent_wants w = { .container = on ? d->container_types : 0,
+				       .host = on ? d->host_types : 0,
 				       .names = on ? named : 0,
 				       .dull = EVENT_BIT(EVENT_OPEN) };
 
@@ -347,6 +347,8 @@ int detector_isolation_new(struct detector_isolation **out,
 	d->alerts = s->alerts;
 	d->queries = s->queries;
 	d->slots = s->services->config->max_containers;
+	d->container_types = isolation_container_types();
+	d->host_types = isolation_host_types();
 	d->memories = calloc((size_t)d->slots + 1, sizeof(*d->memories));
 	if (!d->memories)
 		return err_set(e, ENOMEM, "no memory for isolation");

@@ -79,25 +79,14 @@ bool detector_isolation_get(struct detector_isolation *d, struct span path, stru
 	return true;
 }
 
-static void add_table(struct alerts_state *out, const char *table, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n == ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = table;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 void detector_isolation_state(const struct detector_isolation *d, struct alerts_state *out)
 {
-	add_table(out, "isolation_standing", d->standing_n, STANDING_MAX,
-		  d->counts.standing_refused);
-	add_table(out, "isolation_programs", d->host.programs_n, ISOLATION_PROGRAMS,
-		  d->host.programs_refused);
-	add_table(out, "isolation_addresses", d->host.addresses_n, ISOLATION_ADDRESSES,
-		  d->host.addresses_refused);
+	alerts_state_table(out, "isolation_standing", d->standing_n, STANDING_MAX,
+			   d->counts.standing_refused);
+	alerts_state_table(out, "isolation_programs", d->host.programs_n, ISOLATION_PROGRAMS,
+			   d->host.programs_refused);
+	alerts_state_table(out, "isolation_addresses", d->host.addresses_n, ISOLATION_ADDRESSES,
+			   d->host.addresses_refused);
 	task_pass_state(d->pass, out);
 	isolation_mounts_watch_state(d->mounts, out);
 	for (unsigned i = 0; i < INV_COUNT && out->not_watched_n < ALERTS_MAX_NOT_WATCHED; i++) {

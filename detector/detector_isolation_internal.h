@@ -71,6 +71,7 @@ struct detector_isolation {
 	struct exception exceptions[CONFIG_MAX_LIST];
 	uint32_t exceptions_n;
 	bool wanted;
+	uint64_t container_types, host_types; /* of events that are looked at */
 	bool kernel_told; /* the host's namespaces are as the kernel's side says */
 	struct {
 		uint64_t events, findings[INV_COUNT], excepted, standing_refused;

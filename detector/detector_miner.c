@@ -91,7 +91,7 @@ void suspect_judge(struct suspect *s)
 
 	if (v.level == MINER_ANOMALY && s->usual)
 		v = (struct miner_verdict){ .level = MINER_NONE, .severity = ALERT_INFO };
-	if (v.level == MINER_IS)
+	if (v.level == MINER_IS && !suspect_is_excepted(s, MINER_IS))
 		suspect_act(s);
 	if (v.level > s->told.level ||
 	    (v.level == s->told.level && v.severity < s->told.severity)) {
@@ -213,9 +213,11 @@ void detector_miner_tick(struct detector_miner *d)
 
 	if (!d->names)
 		return;
+	const long online = sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
 	const struct container_table *t = d->services.containers(d->services.agent);
 	const size_t n = t ? container_table_live(t, &list) : 0;
 
+	d->online = online > 0 ? (double)online : 1;
 	look_at_seeded(d);
 	if (t)
 		rates_tick(d->rates, t, now, RATES_NS, RATES_NS);
@@ -369,17 +371,6 @@ void detector_miner_free(struct detector_miner *d)
 	free(d);
 }
 
-static void add_table(struct alerts_state *out, const char *name, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n >= ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = name;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 void detector_miner_state(const struct detector_miner *d, struct alerts_state *out)
 {
 	uint64_t pieces = d->counts.pieces_refused, most = 0, flows = 0;
@@ -398,13 +389,14 @@ void detector_miner_state(const struct detector_miner *d, struct alerts_state *o
 	}
 	for (size_t i = 0; i < MINER_FLOWS; i++)
 		flows += d->flows[i].cookie != 0;
-	add_table(out, "mining_containers", d->suspects_n, d->suspects_max, d->counts.no_memory);
-	add_table(out, "mining_evidence", most, MINER_PIECES, pieces);
-	add_table(out, "mining_flows", flows, MINER_FLOWS, d->counts.flows_refused);
-	add_table(out, "mining_looks", d->shapes_n, MINER_SHAPES,
-		  d->counts.shapes_refused + d->counts.jobs_refused);
+	alerts_state_table(out, "mining_containers", d->suspects_n, d->suspects_max,
+			   d->counts.no_memory);
+	alerts_state_table(out, "mining_evidence", most, MINER_PIECES, pieces);
+	alerts_state_table(out, "mining_flows", flows, MINER_FLOWS, d->counts.flows_refused);
+	alerts_state_table(out, "mining_looks", d->shapes_n, MINER_SHAPES,
+			   d->counts.shapes_refused + d->counts.jobs_refused);
 	const struct rates_stats rates = rates_stats(d->rates);
 
-	add_table(out, "mining_rates", rates.used, rates.capacity, rates.refused);
-	add_table(out, "mining_threads", 0, MINER_SHAPE_THREADS, threads);
+	alerts_state_table(out, "mining_rates", rates.used, rates.capacity, rates.refused);
+	alerts_state_table(out, "mining_threads", 0, MINER_SHAPE_THREADS, threads);
 }

@@ -80,7 +80,8 @@ struct detector_miner {
 	struct miner_flow flows[MINER_FLOWS];
 	uint64_t opaque[MINER_OPAQUES]; /* cookies */
 	uint64_t decayed_ns;
-	bool seeded; /* who ran before the agent was looked at */
+	double online; /* processors of the host, as of the last tick */
+	bool seeded;   /* who ran before the agent was looked at */
 	struct {
 		uint64_t hits, flows_refused, shapes_refused, no_memory, looks, jobs_refused, kills;
 		uint64_t acted[MINING_ACTIONS];
@@ -108,6 +109,8 @@ const struct miner_piece *suspect_heaviest(const struct suspect *s);
 
 /* detector_miner_act.c */
 void suspect_act(struct suspect *s);
+/* By rules.exceptions: it is neither told nor acted on. */
+bool suspect_is_excepted(const struct suspect *s, enum miner_level level);
 struct response *miner_response(const struct detector_miner *d);
 int miner_act_start(struct detector_miner *d, struct err *e);
 void miner_act_tick(struct detector_miner *d);

@@ -32,13 +32,10 @@ struct look_job {
 static double processors_of(const struct detector_miner *d, const struct container *c)
 {
 	const struct sample *s = &c->sample;
-	const long online = sysconf(_SC_NPROCESSORS_ONLN);
-	const double all = online > 0 ? (double)online : 1;
 
-	(void)d;
 	if (!(s->have & SAMPLE_CPU_SPEC) || !s->cpu_quota_us || !s->cpu_period_us)
-		return all;
-	return fmin(all, (double)s->cpu_quota_us / (double)s->cpu_period_us);
+		return d->online;
+	return fmin(d->online, (double)s->cpu_quota_us / (double)s->cpu_period_us);
 }
 
 static struct miner_shape_limits limits_of(const struct detector_miner *d,

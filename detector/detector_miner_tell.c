@@ -42,7 +42,7 @@ const struct miner_piece *suspect_heaviest(const struct suspect *s)
 }
 
 /* rules.exceptions, but for those with a condition: that is asked of one event. */
-static bool is_excepted(const struct suspect *s, enum miner_level level)
+bool suspect_is_excepted(const struct suspect *s, enum miner_level level)
 {
 	const struct config_exceptions *list = &s->owner->services.config->rules_exceptions;
 	const struct metadata *m = s->c->meta;
@@ -163,7 +163,7 @@ void suspect_tell(struct suspect *s, const struct miner_verdict *v)
 	AUTO_FREE struct told *x = calloc(1, sizeof(*x));
 
 	s->told = *v;
-	if (v->level == MINER_NONE || is_excepted(s, v->level) || !x)
+	if (v->level == MINER_NONE || suspect_is_excepted(s, v->level) || !x)
 		return;
 	fill(x, s, v->level);
 	add_facts(x, s, v);
@@ -235,7 +235,7 @@ static void put_suspect(struct buf *b, const struct suspect *s, uint64_t unix_mi
 	if (v.level != MINER_NONE)
 		json_put_str(b, "severity", alert_severity_names[v.severity]);
 	json_put_true(b, "usual", s->usual);
-	json_put_true(b, "excepted", v.level != MINER_NONE && is_excepted(s, v.level));
+	json_put_true(b, "excepted", v.level != MINER_NONE && suspect_is_excepted(s, v.level));
 	json_put_true(b, "watched_closely", s->shape != NULL);
 	json_put_str(b, "no_miners_use", s->shape ? s->not_burning : NULL);
 	if (s->outcome[0])

@@ -348,18 +348,9 @@ void detector_posture_reload(struct detector_posture *d)
 void detector_posture_state(const struct detector_posture *d, struct alerts_state *out)
 {
 	const struct posture_images_stats i = posture_images_stats(d->images);
-	const struct {
-		const char *table;
-		uint64_t used, capacity, refused;
-	} rows[] = { { "postures", d->used, d->records_max, d->refused },
-		     { "posture_images", i.used, i.capacity, i.evicted + i.keys_refused } };
 
-	for (size_t k = 0; k < 2 && out->tables_n < ALERTS_MAX_TABLES; k++) {
-		out->tables[out->tables_n].table = rows[k].table;
-		out->tables[out->tables_n].used = rows[k].used;
-		out->tables[out->tables_n].capacity = rows[k].capacity;
-		out->tables[out->tables_n++].refused = rows[k].refused;
-	}
+	alerts_state_table(out, "postures", d->used, d->records_max, d->refused);
+	alerts_state_table(out, "posture_images", i.used, i.capacity, i.evicted + i.keys_refused);
 }
 
 /* --- start and end --- */

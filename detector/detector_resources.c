@@ -71,27 +71,16 @@ void detector_resources_normal(struct detector_resources *r, contention_normal_f
 	contention_set_normal(r->contention, fn, ctx);
 }
 
-static void add_table(struct alerts_state *out, const char *table, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n == ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = table;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 void detector_resources_state(const struct detector_resources *r, struct alerts_state *out)
 {
 	const struct threshold_stats t = threshold_stats(r->threshold);
 	const struct restarts_stats n = restarts_stats(r->restarts);
 	const struct rates_stats rates = rates_stats(r->rates);
 
-	add_table(out, "thresholds_beyond", t.beyond, t.capacity, t.refused);
-	add_table(out, "restart_names", n.names, RESTARTS_MAX_NAMES, n.names_refused);
-	add_table(out, "restart_ends", n.waiting, RESTARTS_MAX_WAITING, n.waiting_refused);
-	add_table(out, "rates", rates.used, rates.capacity, rates.refused);
+	alerts_state_table(out, "thresholds_beyond", t.beyond, t.capacity, t.refused);
+	alerts_state_table(out, "restart_names", n.names, RESTARTS_MAX_NAMES, n.names_refused);
+	alerts_state_table(out, "restart_ends", n.waiting, RESTARTS_MAX_WAITING, n.waiting_refused);
+	alerts_state_table(out, "rates", rates.used, rates.capacity, rates.refused);
 }
 
 int detector_resources_new(struct detector_resources **out, const struct agent_services *s,

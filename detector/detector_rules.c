@@ -390,12 +390,9 @@ void detector_rules_state(const struct detector_rules *r, struct alerts_state *o
 					  .problem = r->problem[0] != '\0',
 					  .cut_texts = r->scratch_full };
 	n += dns_names_capacity(r->dns, rows + n);
-	for (size_t i = 0; i < n && out->tables_n < ALERTS_MAX_TABLES; i++) {
-		out->tables[out->tables_n].table = rows[i].table;
-		out->tables[out->tables_n].used = rows[i].used;
-		out->tables[out->tables_n].capacity = rows[i].capacity;
-		out->tables[out->tables_n++].refused = rows[i].refused;
-	}
+	for (size_t i = 0; i < n; i++)
+		alerts_state_table(out, rows[i].table, rows[i].used, rows[i].capacity,
+				   rows[i].refused);
 	if (!r->rules)
 		return;
 	const struct rule_program_stats p = rule_program_stats(r->rules->program);

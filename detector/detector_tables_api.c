@@ -134,10 +134,6 @@ void detector_tables_state(const struct detector_tables *d, struct alerts_state 
 	_Static_assert(ALERTS_HOST_TABLES >= TABLE_COUNT, "each table has a place");
 	for (size_t i = 0; i < d->tracked_n; i++)
 		put_figure(out, &d->tracked[i]);
-	if (out->tables_n == ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = "host_tables";
-	out->tables[out->tables_n].used = d->tracked_n;
-	out->tables[out->tables_n].capacity = TRACKED_MAX;
-	out->tables[out->tables_n++].refused = d->refused + d->looks_refused;
+	alerts_state_table(out, "host_tables", d->tracked_n, TRACKED_MAX,
+			   d->refused + d->looks_refused);
 }

@@ -252,17 +252,6 @@ void flight_tick(struct flight *f)
 	flight_ring_expire(f->ring, now);
 }
 
-static void add_table(struct alerts_state *out, const char *name, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n >= ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = name;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 void flight_state(const struct flight *f, struct alerts_state *out)
 {
 	struct flight_ring_stats r = { .chunks = 0 };
@@ -273,10 +262,10 @@ void flight_state(const struct flight *f, struct alerts_state *out)
 	out->flights.max_bytes = f->set.services->config->flight_max_bytes;
 	out->flights.events = r.events;
 	out->flights.events_cut = r.cut;
-	add_table(out, "flight_memory", r.used * FLIGHT_CHUNK_BYTES, r.chunks * FLIGHT_CHUNK_BYTES,
-		  r.refused);
-	add_table(out, "flights_waiting", f->waiting, FLIGHT_MAX_WAITING, f->refused);
-	add_table(out, "flights_kept", f->totals.kept, FLIGHT_MAX_KEPT, f->totals.removed);
+	alerts_state_table(out, "flight_memory", r.used * FLIGHT_CHUNK_BYTES,
+			   r.chunks * FLIGHT_CHUNK_BYTES, r.refused);
+	alerts_state_table(out, "flights_waiting", f->waiting, FLIGHT_MAX_WAITING, f->refused);
+	alerts_state_table(out, "flights_kept", f->totals.kept, FLIGHT_MAX_KEPT, f->totals.removed);
 }
 
 /* --- assembly ----------------------------------------------------------------------------------

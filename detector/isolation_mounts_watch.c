@@ -484,14 +484,8 @@ void isolation_mounts_watch_free(struct isolation_mounts_watch *w)
 
 void isolation_mounts_watch_state(const struct isolation_mounts_watch *w, struct alerts_state *out)
 {
-	if (out->tables_n + 2 > ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = "isolation_mount_bytes";
-	out->tables[out->tables_n].used = w->bytes;
-	out->tables[out->tables_n].capacity = MAX_TOTAL_BYTES;
-	out->tables[out->tables_n++].refused = w->bytes_refused;
-	out->tables[out->tables_n].table = "isolation_mount_findings_a_look";
-	out->tables[out->tables_n].used = w->job->told_n;
-	out->tables[out->tables_n].capacity = MAX_FINDINGS;
-	out->tables[out->tables_n++].refused = w->findings_refused;
+	alerts_state_table(out, "isolation_mount_bytes", w->bytes, MAX_TOTAL_BYTES,
+			   w->bytes_refused);
+	alerts_state_table(out, "isolation_mount_findings_a_look", w->job->told_n, MAX_FINDINGS,
+			   w->findings_refused);
 }

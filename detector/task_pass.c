@@ -339,24 +339,15 @@ struct task_pass_stats task_pass_stats(const struct task_pass *p)
 	return s;
 }
 
-static void add_table(struct alerts_state *out, const char *table, uint64_t used, uint64_t capacity,
-		      uint64_t refused)
-{
-	if (out->tables_n == ALERTS_MAX_TABLES)
-		return;
-	out->tables[out->tables_n].table = table;
-	out->tables[out->tables_n].used = used;
-	out->tables[out->tables_n].capacity = capacity;
-	out->tables[out->tables_n++].refused = refused;
-}
-
 void task_pass_state(const struct task_pass *p, struct alerts_state *out)
 {
 	unsigned looks = 0;
 
 	for (unsigned i = 0; i < TASK_PASS_LOOKS; i++)
 		looks += p->looks[i].busy;
-	add_table(out, "isolation_tasks", p->memories.n, p->memories.max, p->memories.refused);
-	add_table(out, "isolation_looks", looks, TASK_PASS_LOOKS, p->stats.looks_refused);
-	add_table(out, "isolation_findings_a_pass", p->told_n, TASK_PASS_TOLD - 1, p->told_refused);
+	alerts_state_table(out, "isolation_tasks", p->memories.n, p->memories.max,
+			   p->memories.refused);
+	alerts_state_table(out, "isolation_looks", looks, TASK_PASS_LOOKS, p->stats.looks_refused);
+	alerts_state_table(out, "isolation_findings_a_pass", p->told_n, TASK_PASS_TOLD - 1,
+			   p->told_refused);
 }

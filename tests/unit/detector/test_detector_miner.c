@@ -213,6 +213,20 @@ static void an_exception_is_noted_and_not_told(void **state)
 	assert_int_equal(suspect_find(miner, c)->told.level, MINER_IS);
 }
 
+static void what_is_excepted_is_not_acted_on(void **state)
+{
+	struct container *c = box(0, 'a');
+
+	(void)state;
+	w.config.mining_action = MINING_KILL;
+	w.config.rules_exceptions.n = 1;
+	snprintf(w.config.rules_exceptions.items[0].rule, CONFIG_TEXT_BYTES, "miner");
+	snprintf(w.config.rules_exceptions.items[0].image, CONFIG_TEXT_BYTES, "*/nginx");
+	says(c, 9, DIRECTION_OUT, 0, subscribe, sizeof(subscribe) - 1);
+	assert_int_equal(suspect_find(miner, c)->kills, 0);
+	assert_string_equal(suspect_find(miner, c)->outcome, "");
+}
+
 static void the_end_of_a_container_ends_its_alert(void **state)
 {
 	struct container *c = box(0, 'a');
@@ -252,6 +266,7 @@ int main(void)
 		TEST(who_answers_dns_asks_for_others),
 		TEST(registers_are_known_by_number_and_by_name),
 		TEST(an_exception_is_noted_and_not_told),
+		TEST(what_is_excepted_is_not_acted_on),
 		TEST(the_end_of_a_container_ends_its_alert),
 		TEST(flows_that_meet_in_one_place_are_counted),
 	};
